@@ -1,0 +1,28 @@
+"""GANs for Keras: one model whose `train_step` plays the adversarial game."""
+
+import importlib
+
+from wrapt import when_imported
+
+__version__ = "0.1.0"
+__all__ = ["GAN", "callbacks", "datasets", "export", "losses", "networks", "presets", "regularizers"]
+
+
+# Importing this package costs nothing until a part of it is used, so that the command line answers at once. Keras must
+# know the classes before it loads a model: they register themselves as soon as it is there.
+@when_imported("keras")
+def _register(_):
+    for name in ("losses", "regularizers", "gan"):
+        importlib.import_module(f"keras_gan.{name}")
+
+
+def __getattr__(name):
+    if name == "GAN":
+        return importlib.import_module("keras_gan.gan").GAN
+    if name in __all__:
+        return importlib.import_module(f"keras_gan.{name}")
+    raise AttributeError(f"module 'keras_gan' has no attribute {name!r}")
+
+
+def __dir__():
+    return __all__

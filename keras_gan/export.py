@@ -1,0 +1,138 @@
+"""SavedModels: what TensorFlow and TF Serving run without this package.
+
+Signatures (N is any number of rows; each output has N rows, so servers may batch requests):
+
+- `generate`, also `serving_default`: `seed` int64 `(N,)` [and `label` int64 `(N,)`] -> `image` uint8 `(N, h, w, c)`.
+  A row depends on its own seed and label alone: the same at any batch size, and the same as `GAN.generate`.
+- `generate_from_latents`: `latents` float32 `(N, latent_dim)` [and `label`] -> `image`.
+- `generate_png`: as `generate` -> `image_bytes` string `(N,)`.
+- `discriminate`: `image` uint8 [and `label`] -> `logit` float32 `(N,)`, the mean over patches and heads.
+
+Models of anything but images have `sample` float32 in place of `image`, and no `generate_png`.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_gan.gan import float32_copy
+from keras_gan.sampling import latents_of_seeds, sample, to_uint8
+
+# TF Serving leaves this folder of a SavedModel alone.
+INFO = Path("assets.extra") / "keras_gan.json"
+
+
+def export_saved_model(gan, folder) -> None:
+    """Writes the averaged generator and the discriminator of a GAN, in float32, as a SavedModel.
+
+    Args:
+        gan: a `keras_gan.GAN`.
+        folder: where; it must not exist, or be empty. Written aside and moved into place.
+    """
+    folder = Path(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise ValueError(f"{folder} is not empty: a SavedModel is never overwritten")
+    generator, discriminator = gan.ema_generator, float32_copy(gan.discriminator)
+    num_classes, latent_dim, shape = gan.num_classes, gan.latent_dim, gan.image_shape
+    is_image = len(shape) == 3
+    key = "image" if is_image else "sample"
+
+    def with_labels(first, label):
+        if num_classes is None:
+            return first
+        message = f"label must be in [0, {num_classes})"
+        low = tf.debugging.assert_non_negative(label, message)
+        high = tf.debugging.assert_less(label, tf.constant(num_classes, "int64"), message)
+        with tf.control_dependencies([check for check in (low, high) if check is not None]):
+            return [first, tf.one_hot(label, num_classes)]
+
+    def generate_from_latents(latents, label=None):
+        samples = generator(with_labels(latents, label), training=False)
+        return {key: to_uint8(samples) if is_image else samples}
+
+    def generate(seed, label=None):
+        return generate_from_latents(latents_of_seeds(seed, latent_dim, np.float32(np.inf)), label)
+
+    def generate_png(seed, label=None):
+        images = generate(seed, label)["image"]
+        return {"image_bytes": tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)}
+
+    def discriminate(sample, label=None):
+        real = ops.cast(sample, "float32") / 127.5 - 1.0 if is_image else sample
+        logits = discriminator(with_labels(real, label), training=False)
+        return {"logit": ops.mean(logits, axis=tuple(range(1, len(logits.shape))))}
+
+    seed = tf.TensorSpec((None,), tf.int64, "seed")
+    latents = tf.TensorSpec((None, latent_dim), tf.float32, "latents")
+    sample = tf.TensorSpec((None, *shape), tf.uint8 if is_image else tf.float32, key)
+    label = [] if num_classes is None else [tf.TensorSpec((None,), tf.int64, "label")]
+
+    archive = keras.export.ExportArchive()
+    archive.track(generator)
+    archive.track(discriminator)
+    archive.add_endpoint("serving_default", generate, [seed, *label])
+    archive.add_endpoint("generate", generate, [seed, *label])
+    archive.add_endpoint("generate_from_latents", generate_from_latents, [latents, *label])
+    if is_image:
+        archive.add_endpoint("generate_png", generate_png, [seed, *label])
+    archive.add_endpoint("discriminate", discriminate, [sample, *label])
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = folder.parent / f".{folder.name}.{os.getpid()}"
+    try:
+        archive.write_out(str(aside), verbose=False)
+        (aside / INFO).parent.mkdir(exist_ok=True)
+        info = {"latent_dim": latent_dim, "num_classes": num_classes, "image_shape": shape}
+        (aside / INFO).write_text(json.dumps(info) + "\n")
+        if folder.exists():
+            folder.rmdir()
+        aside.rename(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def next_version(folder) -> Path:
+    """The next free `folder/1`, `folder/2` ..., as TF Serving numbers versions."""
+    versions = [int(path.name) for path in Path(folder).glob("*") if path.name.isdigit()]
+    return Path(folder) / str(max(versions, default=0) + 1)
+
+
+class SavedGAN:
+    """A SavedModel of this package, loaded to sample from, with `generate` as `keras_gan.GAN` has it.
+
+    Args:
+        folder: the SavedModel, or a folder of numbered versions, of which the last is taken.
+
+    Raises:
+        ValueError: if it is no SavedModel with these signatures.
+    """
+
+    def __init__(self, folder):
+        folder = Path(folder)
+        if not (folder / "saved_model.pb").exists():
+            versions = [path.parent for path in folder.glob("*/saved_model.pb") if path.parent.name.isdigit()]
+            folder = max(versions, key=lambda path: int(path.name), default=folder)
+        if not (folder / INFO).exists():
+            raise ValueError(f"{folder} is not a SavedModel of keras_gan: {INFO} is missing")
+        info = json.loads((folder / INFO).read_text())
+        self.latent_dim, self.num_classes = info["latent_dim"], info["num_classes"]
+        self.image_shape = tuple(info["image_shape"])
+        self._model = tf.saved_model.load(str(folder))
+
+    def generate(self, num: int, labels=None, seed: int = 0, truncation: float | None = None) -> np.ndarray:
+        """As `GAN.generate`, with whole labels only."""
+
+        def render(latents, labels):
+            inputs = {"latents": latents}
+            if labels is not None:
+                inputs["label"] = tf.argmax(labels, axis=-1)
+            (samples,) = self._model.signatures["generate_from_latents"](**inputs).values()
+            return samples
+
+        return sample(render, num, labels, seed, truncation, self.latent_dim, self.num_classes)

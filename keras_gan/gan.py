@@ -1,0 +1,392 @@
+"""The adversarial game as one `keras.Model`."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_gan.losses import NonSaturating
+from keras_gan.sampling import sample, to_uint8
+
+# What a stateless draw is for: no two purposes share numbers within a step.
+_DISCRIMINATOR, _GENERATOR, _PENALTY, _EVALUATION = range(4)
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class GAN(keras.Model):
+    """A generator and a discriminator that train each other in `fit()`.
+
+    Conditional or not is read from the networks: with a second input, one-hot labels `(batch, num_classes)`, both are
+    conditional and `fit()` needs labels. Data are images `(batch, height, width, channels)`, uint8 in [0, 255] or
+    float in [-1, 1], or tensors of any other shape (such as points `(batch, 2)`), alone or as `(data, labels)` with
+    integer labels `(batch,)` in [0, num_classes) or a float matrix `(batch, num_classes)`.
+
+    Args:
+        generator: functional model, latents `(batch, latent_dim)` or `[latents, labels]` -> images.
+        discriminator: functional model, images or `[images, labels]` -> logits `(batch, ..., heads)`.
+        augmentation: `None`, or a function `(images, seed) -> images` applied, differentiably, to all that the
+            discriminator sees; `seed` is an int64 tensor `(2,)` for `tf.random.stateless_*`.
+        ema_decay: decay of the exponential moving average that makes `ema_generator`, in [0, 1). It is ramped up from
+            the first step, as `min(ema_decay, (1 + step) / (10 + step))`.
+        seed: non-negative int, source of every random draw; drawn when `None`.
+
+    Raises:
+        ValueError: if the networks do not fit each other.
+
+    Example:
+
+    >>> generator, discriminator = kg.networks.dcgan(image_shape=(28, 28, 1), num_classes=10)
+    >>> gan = kg.GAN(generator, discriminator)
+    >>> gan.compile()
+    >>> gan.fit(images, labels, batch_size=64, epochs=10)
+    >>> sevens = gan.generate(16, labels=7, seed=0)
+
+    Source: Goodfellow et al., arXiv:1406.2661; conditional: Mirza and Osindero, arXiv:1411.1784; the averaged
+    generator: Yazici et al., arXiv:1806.04498.
+    """
+
+    def __init__(self, generator, discriminator, augmentation=None, ema_decay=0.999, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        _check_networks(generator, discriminator)
+        if not 0.0 <= ema_decay < 1.0:
+            raise ValueError(f"ema_decay must be in [0, 1), got {ema_decay!r}")
+        self.generator = generator
+        self.discriminator = discriminator
+        self.augmentation = augmentation
+        self.ema_decay = ema_decay
+        self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else int(seed)
+        self.ema_generator = float32_copy(generator)
+        self.step = self.add_weight(
+            name="step", dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
+        )
+        self.built = True
+
+    @property
+    def latent_dim(self) -> int:
+        return self.generator.inputs[0].shape[-1]
+
+    @property
+    def num_classes(self) -> int | None:
+        """Number of classes, `None` when unconditional."""
+        return self.generator.inputs[1].shape[-1] if len(self.generator.inputs) == 2 else None
+
+    @property
+    def image_shape(self) -> tuple:
+        """Shape of one sample: `(height, width, channels)` for images."""
+        return tuple(self.generator.outputs[0].shape[1:])
+
+    def compile(
+        self,
+        generator_optimizer=None,
+        discriminator_optimizer=None,
+        loss=None,
+        regularizers=(),
+        discriminator_steps: int = 1,
+        metrics=(),
+        **kwargs,
+    ):
+        """Says how the game is played.
+
+        Args:
+            generator_optimizer, discriminator_optimizer: Keras optimizers, each its own object;
+                `Adam(2e-4, beta_1=0.5)` when `None`.
+            loss: an `AdversarialLoss`; `NonSaturating()` when `None`.
+            regularizers: `Regularizer` objects, penalties on the discriminator.
+            discriminator_steps: updates of the discriminator a step, each against new fakes of the same batch's labels.
+            metrics: Keras metrics with `update_state(real, fake)` on float images in [-1, 1], for `evaluate()` and
+                `validation_data`.
+            **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution` of `keras.Model.compile`.
+        """
+        super().compile(optimizer=None, **kwargs)
+        if generator_optimizer is not None and generator_optimizer is discriminator_optimizer:
+            raise ValueError("generator_optimizer and discriminator_optimizer must be two objects: each keeps state")
+        if discriminator_steps < 1:
+            raise ValueError(f"discriminator_steps must be at least 1, got {discriminator_steps}")
+        self.discriminator_optimizer = _prepare_optimizer(discriminator_optimizer, self.discriminator)
+        self.generator_optimizer = _prepare_optimizer(generator_optimizer, self.generator)
+        self.adversarial_loss = NonSaturating() if loss is None else loss
+        self.regularizers = list(regularizers)
+        self.discriminator_steps = discriminator_steps
+        self.evaluation_metrics = list(metrics)
+        names = ["d_loss", "g_loss", "d_real", "d_fake", "d_accuracy", *(r.name for r in self.regularizers)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two regularizers have one name: {names[5:]}")
+        self._trackers = {name: keras.metrics.Mean(name) for name in names}
+        self._evaluation_batches = keras.metrics.Sum("evaluation_batches")
+
+    @property
+    def metrics(self):
+        if not self.compiled:
+            return []
+        return [*self._trackers.values(), *self.evaluation_metrics, self._evaluation_batches]
+
+    def call(self, inputs, training=False):
+        """Images of the averaged generator for latents or `[latents, labels]`."""
+        return self.ema_generator(inputs, training=False)
+
+    def train_step(self, data):
+        real, labels = self._unpack(data)
+        for repeat in range(self.discriminator_steps):
+            self._train_discriminator(real, labels, repeat)
+        self._train_generator(real, labels)
+        self._update_ema_generator()
+        self.step.assign_add(1)
+        return {name: tracker.result() for name, tracker in self._trackers.items()}
+
+    def _train_discriminator(self, real, labels, repeat):
+        seed = self._seed(_DISCRIMINATOR, repeat)
+        fake = ops.cast(self._generate_like(real, labels, seed), "float32")
+        scored = {}
+
+        def discriminate(images):
+            scored[id(images)] = self._discriminate(images, labels, seed)
+            return scored[id(images)]
+
+        with tf.GradientTape() as tape:
+            penalties = {
+                regularizer.name: ops.mean(regularizer(discriminate, real, fake, self._seed(_PENALTY, repeat)))
+                for regularizer in self.regularizers
+            }
+            # Where a penalty has passed the same images, its pass is the loss's too.
+            real_logits = scored[id(real)] if id(real) in scored else discriminate(real)
+            fake_logits = scored[id(fake)] if id(fake) in scored else discriminate(fake)
+            loss = ops.mean(self.adversarial_loss.discriminator_loss(real_logits, fake_logits))
+            total = self._scale(loss + sum(penalties.values()), self.discriminator_optimizer)
+        self._apply(tape, total, self.discriminator, self.discriminator_optimizer)
+        self._track(
+            penalties,
+            d_loss=loss,
+            d_real=ops.mean(real_logits),
+            d_fake=ops.mean(fake_logits),
+            d_accuracy=ops.mean(ops.cast(real_logits > fake_logits, "float32")),
+        )
+
+    def _train_generator(self, real, labels):
+        seed = self._seed(_GENERATOR)
+        real_logits = self._discriminate(real, labels, seed) if self.adversarial_loss.paired else None
+        with tf.GradientTape() as tape:
+            fake = self._generate_like(real, labels, seed)
+            fake_logits = self._discriminate(fake, labels, seed)
+            loss = ops.mean(self.adversarial_loss.generator_loss(real_logits, fake_logits))
+            total = self._scale(loss, self.generator_optimizer)
+        self._apply(tape, total, self.generator, self.generator_optimizer)
+        self._track(g_loss=loss)
+
+    def _update_ema_generator(self):
+        step = ops.cast(self.step, "float32")
+        decay = ops.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
+        for average, weight in zip(self.ema_generator.weights, self.generator.weights):
+            average.assign_add((1.0 - decay) * (weight - average))
+
+    def test_step(self, data):
+        """Updates the compiled metrics with real images and as many of the averaged generator, the same each time."""
+        if not self.evaluation_metrics:
+            raise ValueError("nothing to evaluate: give compile() metrics")
+        real, labels = self._unpack(data)
+        batch = ops.cast(self._evaluation_batches.result(), "int64")
+        self._evaluation_batches.update_state(1.0)
+        latents = self._latents(tf.shape(real)[0], self._seed(_EVALUATION, batch, step=0))
+        fake = self.ema_generator(_inputs(latents, labels), training=False)
+        for metric in self.evaluation_metrics:
+            metric.update_state(real, fake)
+        return {metric.name: metric.result() for metric in self.evaluation_metrics}
+
+    def generate(self, num: int, labels=None, seed: int = 0, truncation: float | None = None) -> np.ndarray:
+        """Samples of the averaged generator.
+
+        Sample `i` depends on `seed + i`, its label and `truncation` alone, however many are asked for.
+
+        Args:
+            num: how many, an int >= 1.
+            labels: for conditional models an int for all, or `num` ints, or float rows `(num, num_classes)`; classes
+                in turn when `None`.
+            seed: int >= 0.
+            truncation: latents are drawn from N(0, 1) cut to [-truncation, truncation]: fewer oddities, less variety.
+                `None` does not cut.
+
+        Returns:
+            uint8 array `(num, height, width, channels)`; for other data float32 `(num, ...)`.
+
+        Raises:
+            ValueError: if labels are given to an unconditional model, are too few or many, or are out of range; if num,
+                seed or truncation is.
+
+        Source of truncation: Brock et al., arXiv:1809.11096, section 3.1.
+        """
+
+        def render(latents, labels):
+            images = self.ema_generator(_inputs(latents, labels), training=False)
+            return to_uint8(images) if len(images.shape) == 4 else images
+
+        return sample(render, num, labels, seed, truncation, self.latent_dim, self.num_classes)
+
+    def export(self, filepath, **kwargs):
+        """Writes a SavedModel with the signatures of `keras_gan.export`, for TensorFlow and TF Serving."""
+        from keras_gan.export import export_saved_model
+
+        export_saved_model(self, filepath, **kwargs)
+
+    def _unpack(self, data):
+        """`(data, labels)` as float32 real samples and one-hot labels, or `None` when unconditional."""
+        real, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if isinstance(real, (dict, list, tuple)):
+            raise ValueError("fit() takes images or (images, labels); with TFDS, load with as_supervised=True")
+        if tuple(real.shape[1:]) != self.image_shape:
+            raise ValueError(f"these networks take samples of shape {self.image_shape}, got {tuple(real.shape[1:])}")
+        if real.dtype == tf.uint8:
+            real = ops.cast(real, "float32") / 127.5 - 1.0
+        elif real.dtype.is_floating:
+            real = tf.debugging.check_numerics(ops.cast(real, "float32"), "the data contain NaN or infinity")
+            if len(self.image_shape) == 3:
+                message = "float images must be in [-1, 1] (uint8 images, in [0, 255], are rescaled for you)"
+                tf.debugging.assert_less_equal(ops.max(ops.abs(real)), 1.001, message)
+        else:
+            raise ValueError(f"samples must be uint8 in [0, 255] or float in [-1, 1], got {real.dtype.name}")
+        if self.num_classes is None:
+            return real, None
+        if labels is None:
+            raise ValueError("this model is conditional: fit() needs (images, labels)")
+        if labels.dtype.is_floating and labels.shape[1:] == (self.num_classes,):
+            return real, ops.cast(labels, "float32")
+        if not labels.dtype.is_integer or labels.shape[1:] not in ((), (1,)):
+            expected = f"int (batch,) or float (batch, {self.num_classes})"
+            raise ValueError(f"labels must be {expected}, got {labels.dtype.name} {labels.shape}")
+        labels = ops.reshape(ops.cast(labels, "int64"), (-1,))
+        message = f"labels must be in [0, {self.num_classes})"
+        tf.debugging.assert_non_negative(labels, message)
+        tf.debugging.assert_less(labels, tf.constant(self.num_classes, "int64"), message)
+        return real, ops.one_hot(labels, self.num_classes, dtype="float32")
+
+    def _seed(self, *purpose, step=None):
+        """Seed for stateless draws, a function of (seed, step, replica, purpose)."""
+        seed = tf.stack([tf.constant(self.seed, "int64"), ops.cast(self.step if step is None else step, "int64")])
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        for part in (replica, *purpose):
+            seed = tf.random.experimental.stateless_fold_in(seed, tf.cast(part, "int64"))
+        return seed
+
+    def _latents(self, batch, seed):
+        return tf.random.stateless_normal((batch, self.latent_dim), seed, alg="philox")
+
+    def _generate_like(self, real, labels, seed):
+        """Fakes of the real batch's size and labels.
+
+        The labels of a shuffled batch are random draws from the classes as the data have them, and pair each fake
+        with a real sample of its own class.
+        """
+        return self.generator(_inputs(self._latents(tf.shape(real)[0], seed), labels), training=True)
+
+    def _discriminate(self, images, labels, seed):
+        if self.augmentation is not None:
+            images = self.augmentation(images, seed)
+        return ops.cast(self.discriminator(_inputs(images, labels), training=True), "float32")
+
+    def _scale(self, loss, optimizer):
+        # Gradients are summed over replicas.
+        return optimizer.scale_loss(loss / tf.distribute.get_strategy().num_replicas_in_sync)
+
+    def _apply(self, tape, loss, network, optimizer):
+        variables = network.trainable_variables
+        optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
+
+    def _track(self, values=(), **more):
+        for name, value in {**dict(values), **more}.items():
+            self._trackers[name].update_state(value)
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "augmentation": keras.saving.serialize_keras_object(self.augmentation),
+            "ema_decay": self.ema_decay,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects=None):
+        parts = {
+            key: keras.saving.deserialize_keras_object(config[key], custom_objects)
+            for key in ("generator", "discriminator", "augmentation")
+        }
+        return cls(**{**config, **parts})
+
+    def get_compile_config(self) -> dict:
+        if not self.compiled:
+            return {}
+        parts = {
+            "generator_optimizer": self.generator_optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
+            "loss": self.adversarial_loss,
+            "regularizers": self.regularizers,
+            "discriminator_steps": self.discriminator_steps,
+            "metrics": self.evaluation_metrics,
+        }
+        return {key: keras.saving.serialize_keras_object(part) for key, part in parts.items()}
+
+    def compile_from_config(self, config: dict):
+        if config:
+            self.compile(**{key: keras.saving.deserialize_keras_object(part) for key, part in config.items()})
+
+    def save_own_variables(self, store):
+        for name, variable in self._own_variables().items():
+            store[name] = ops.convert_to_numpy(variable)
+
+    def load_own_variables(self, store):
+        for name, variable in self._own_variables().items():
+            variable.assign(store[name])
+
+    def _own_variables(self):
+        """The step, and the seeds of layers such as Dropout: no weights, so Keras does not save them."""
+        networks = self.discriminator, self.generator
+        weights = {id(weight) for network in networks for weight in network.weights}
+        seeds = [v for network in networks for v in network.variables if id(v) not in weights]
+        return {"step": self.step, **{f"layer_seed_{index}": seed for index, seed in enumerate(seeds)}}
+
+
+def _inputs(first, labels):
+    return first if labels is None else [first, labels]
+
+
+def float32_copy(network):
+    """A copy that computes in float32 whatever the policy of the original: averages need the digits."""
+
+    def copy_layer(layer):
+        config = layer.get_config()
+        if "dtype" in config:
+            config["dtype"] = "float32"
+        return layer.__class__.from_config(config)
+
+    copy = keras.models.clone_model(network, clone_function=copy_layer)
+    copy.set_weights(network.get_weights())
+    copy.trainable = False
+    return copy
+
+
+def _prepare_optimizer(optimizer, network):
+    optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5) if optimizer is None else keras.optimizers.get(optimizer)
+    half = any(layer.compute_dtype == "float16" for layer in network.layers)
+    if half and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build(network.trainable_variables)
+    return optimizer
+
+
+def _check_networks(generator, discriminator):
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        if not isinstance(network, keras.Model) or not getattr(network, "inputs", None):
+            raise ValueError(f"the {name} must be a functional or Sequential keras model with its inputs defined")
+        if len(network.inputs) > 2 or len(network.outputs) != 1:
+            raise ValueError(f"the {name} must have one output, and one input or two (the second: one-hot labels)")
+    if len(generator.inputs[0].shape) != 2:
+        raise ValueError(f"the generator's latents must be (batch, latent_dim), got {generator.inputs[0].shape}")
+    made, seen = tuple(generator.outputs[0].shape[1:]), tuple(discriminator.inputs[0].shape[1:])
+    if made != seen:
+        raise ValueError(f"the generator makes samples of shape {made}, the discriminator takes {seen}")
+    labels = [tuple(network.inputs[1].shape[1:]) for network in (generator, discriminator) if len(network.inputs) == 2]
+    if len(labels) == 1:
+        raise ValueError("one network is conditional and the other is not: give both a label input, or neither")
+    if labels and (labels[0] != labels[1] or len(labels[0]) != 1):
+        raise ValueError(
+            f"both networks must take one-hot labels (batch, num_classes), got {labels[0]} and {labels[1]}"
+        )

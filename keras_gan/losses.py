@@ -1,0 +1,137 @@
+"""Adversarial losses: two functions of the discriminator's logits.
+
+Every loss is elementwise, so patch discriminators and discriminators with several heads need nothing of their own:
+logits of any shape in, a loss of the same shape out, and the model takes the mean.
+"""
+
+import abc
+
+import keras
+from keras import ops
+
+
+class AdversarialLoss(abc.ABC):
+    """What each player minimises, as functions of real and fake logits.
+
+    Subclasses give `discriminator_loss` and `generator_loss`. `paired` says whether `generator_loss` reads the real
+    logits; where it does not, the model skips that forward pass and `real_logits` is `None`.
+    """
+
+    paired = False
+
+    @abc.abstractmethod
+    def discriminator_loss(self, real_logits, fake_logits):
+        """Loss of the discriminator: float tensor of the logits' shape, not reduced."""
+
+    @abc.abstractmethod
+    def generator_loss(self, real_logits, fake_logits):
+        """Loss of the generator: float tensor of the logits' shape, not reduced."""
+
+    def get_config(self) -> dict:
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict):
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class NonSaturating(AdversarialLoss):
+    """Binary cross-entropy with the non-saturating generator loss.
+
+    `d = softplus(-real) + softplus(fake)`, `g = softplus(-fake)`: the discriminator learns to tell real (1) from fake
+    (0), the generator trains against the target "real".
+
+    Source: Goodfellow et al., "Generative Adversarial Networks", arXiv:1406.2661, section 3.
+    """
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        return ops.softplus(-real_logits) + ops.softplus(fake_logits)
+
+    def generator_loss(self, real_logits, fake_logits):
+        return ops.softplus(-fake_logits)
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class Minimax(AdversarialLoss):
+    """The original two-player value function; the generator's gradient vanishes where the discriminator is sure.
+
+    `d = softplus(-real) + softplus(fake)`, `g = log(1 - sigmoid(fake)) = -softplus(fake)`.
+
+    Source: Goodfellow et al., "Generative Adversarial Networks", arXiv:1406.2661, equation 1.
+    """
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        return ops.softplus(-real_logits) + ops.softplus(fake_logits)
+
+    def generator_loss(self, real_logits, fake_logits):
+        return -ops.softplus(fake_logits)
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class LeastSquares(AdversarialLoss):
+    """Least squares to the targets 1 (real) and 0 (fake).
+
+    `d = ((real - 1)^2 + fake^2) / 2`, `g = (fake - 1)^2 / 2`.
+
+    Source: Mao et al., "Least Squares Generative Adversarial Networks", arXiv:1611.04076, equation 9.
+    """
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        return 0.5 * (ops.square(real_logits - 1.0) + ops.square(fake_logits))
+
+    def generator_loss(self, real_logits, fake_logits):
+        return 0.5 * ops.square(fake_logits - 1.0)
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class Hinge(AdversarialLoss):
+    """Hinge loss with margin 1.
+
+    `d = max(0, 1 - real) + max(0, 1 + fake)`, `g = -fake`.
+
+    Source: Lim and Ye, "Geometric GAN", arXiv:1705.02894; in this form Miyato et al., arXiv:1802.05957, equations
+    16 and 17.
+    """
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        return ops.relu(1.0 - real_logits) + ops.relu(1.0 + fake_logits)
+
+    def generator_loss(self, real_logits, fake_logits):
+        return -fake_logits
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class Wasserstein(AdversarialLoss):
+    """Wasserstein-1 distance by its dual; give the discriminator a gradient penalty with it.
+
+    `d = fake - real`, `g = -fake`.
+
+    Source: Arjovsky et al., "Wasserstein GAN", arXiv:1701.07875, equation 2.
+    """
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        return fake_logits - real_logits
+
+    def generator_loss(self, real_logits, fake_logits):
+        return -fake_logits
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class Relativistic(AdversarialLoss):
+    """Relativistic pairing: each fake is judged against a real image of the same batch (and the same label).
+
+    `d = softplus(fake - real)`, `g = softplus(real - fake)`. Goes with R1 and R2 together, and not with batch
+    normalisation in the discriminator.
+
+    Source: Jolicoeur-Martineau, arXiv:1807.00734, section 4.1; with R1 and R2: Huang et al., "The GAN is dead; long
+    live the GAN!", arXiv:2501.05441, equation 2.
+    """
+
+    paired = True
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        return ops.softplus(fake_logits - real_logits)
+
+    def generator_loss(self, real_logits, fake_logits):
+        return ops.softplus(real_logits - fake_logits)

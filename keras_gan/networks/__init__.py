@@ -1,0 +1,6 @@
+"""Network families. Each gives a generator, a discriminator, and a function that returns both; mix them as you like."""
+
+from keras_gan.networks.dcgan import dcgan, dcgan_discriminator, dcgan_generator
+from keras_gan.networks.mlp import mlp, mlp_discriminator, mlp_generator
+
+__all__ = ["dcgan", "dcgan_discriminator", "dcgan_generator", "mlp", "mlp_discriminator", "mlp_generator"]

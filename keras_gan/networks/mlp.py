@@ -1,0 +1,72 @@
+"""Dense networks: the GAN and the conditional GAN of the first papers and tutorials."""
+
+import math
+
+import keras
+from keras import layers
+
+
+def mlp(image_shape, num_classes: int | None = None, latent_dim: int = 100) -> tuple[keras.Model, keras.Model]:
+    """`mlp_generator` and `mlp_discriminator` with their defaults."""
+    return mlp_generator(image_shape, num_classes, latent_dim), mlp_discriminator(image_shape, num_classes)
+
+
+def mlp_generator(
+    image_shape, num_classes: int | None = None, latent_dim: int = 100, units=(256, 512, 1024)
+) -> keras.Model:
+    """Dense layers with LeakyReLU and batch normalisation, then tanh.
+
+    Args:
+        image_shape: shape of one sample, `(height, width, channels)` or any other.
+        num_classes: for a conditional network; a learned embedding of the label is joined to the latents.
+        latent_dim: length of the latents.
+        units: widths of the hidden layers.
+
+    Returns:
+        functional model, latents `(batch, latent_dim)` [and one-hot labels `(batch, num_classes)`] -> float32 samples
+        `(batch, *image_shape)` in [-1, 1].
+    """
+    latents = keras.Input((latent_dim,), name="latents")
+    inputs, x = [latents], latents
+    if num_classes:
+        labels = keras.Input((num_classes,), name="labels")
+        inputs.append(labels)
+        x = layers.Concatenate()([x, label_embedding(labels, num_classes)])
+    for width in units:
+        x = layers.Dense(width)(x)
+        x = layers.LeakyReLU(0.2)(x)
+        x = layers.BatchNormalization(momentum=0.8)(x)
+    x = layers.Dense(math.prod(image_shape), activation="tanh", dtype="float32")(x)
+    images = layers.Reshape(image_shape, dtype="float32", name="images")(x)
+    return keras.Model(inputs if num_classes else latents, images, name="mlp_generator")
+
+
+def mlp_discriminator(image_shape, num_classes: int | None = None, units=(512, 256)) -> keras.Model:
+    """Dense layers with LeakyReLU on the flattened sample.
+
+    Args:
+        image_shape: shape of one sample, `(height, width, channels)` or any other.
+        num_classes: for a conditional network; a learned embedding of the label is joined to the sample.
+        units: widths of the hidden layers.
+
+    Returns:
+        functional model, samples `(batch, *image_shape)` [and one-hot labels `(batch, num_classes)`] -> float32 logits
+        `(batch, 1)`.
+    """
+    images = keras.Input(image_shape, name="images")
+    inputs, x = [images], layers.Flatten()(images)
+    if num_classes:
+        labels = keras.Input((num_classes,), name="labels")
+        inputs.append(labels)
+        x = layers.Concatenate()([x, label_embedding(labels, num_classes)])
+    for width in units:
+        x = layers.Dense(width)(x)
+        x = layers.LeakyReLU(0.2)(x)
+    logits = layers.Dense(1, dtype="float32", name="logits")(x)
+    return keras.Model(inputs if num_classes else images, logits, name="mlp_discriminator")
+
+
+def label_embedding(labels, size: int, stddev: float = 1.0):
+    """A learned vector `(batch, size)` a class: on one-hot labels an embedding is a matrix product."""
+    normal = keras.initializers.RandomNormal(stddev=stddev)
+    return layers.Dense(size, use_bias=False, kernel_initializer=normal, name="label_embedding")(labels)

@@ -1,0 +1,139 @@
+"""Penalties on the discriminator, each a term of its loss.
+
+A regularizer sees the discriminator as `discriminate(images) -> logits`, a function that already holds the labels and
+the augmentation, so one definition serves conditional, augmented and multi-head discriminators.
+"""
+
+import abc
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+
+class Regularizer(abc.ABC):
+    """A penalty on the discriminator, one value a sample.
+
+    `name` is its key in the training logs. Subclasses give `__call__` and keep their arguments as attributes.
+    """
+
+    name: str
+
+    @abc.abstractmethod
+    def __call__(self, discriminate, real, fake, seed):
+        """The penalty.
+
+        Args:
+            discriminate: function of images `(batch, ...)` that returns logits `(batch, ..., heads)`.
+            real: float32 tensor `(batch, ...)`, real images in [-1, 1] (or any other data, such as points).
+            fake: float32 tensor of the same shape, generated.
+            seed: int64 tensor `(2,)` for `tf.random.stateless_*`, new each step; all randomness comes from it.
+
+        Returns:
+            float32 tensor `(batch,)`, added to the discriminator's loss as its mean.
+        """
+
+    @abc.abstractmethod
+    def get_config(self) -> dict:
+        """Constructor arguments, under their own names."""
+
+    @classmethod
+    def from_config(cls, config: dict):
+        return cls(**config)
+
+
+def squared_gradient_norm(discriminate, images):
+    """Squared Euclidean norm of the gradient of the discriminator's output with respect to its input.
+
+    Logits are summed over patches and heads first.
+
+    Args:
+        discriminate: function of images that returns logits `(batch, ...)`.
+        images: float32 tensor `(batch, ...)`.
+
+    Returns:
+        float32 tensor `(batch,)`.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        logits = ops.sum(discriminate(images))
+    gradient = tape.gradient(logits, images)
+    return ops.sum(ops.square(gradient), axis=tuple(range(1, len(images.shape))))
+
+
+def _non_negative(name: str, value: float) -> float:
+    if not value >= 0:
+        raise ValueError(f"{name} must be a number >= 0, got {value!r}")
+    return float(value)
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class R1(Regularizer):
+    """Zero-centred gradient penalty on real images: `gamma / 2 * ||grad D(real)||^2`.
+
+    Args:
+        gamma: strength, a float >= 0.
+
+    Source: Mescheder et al., "Which Training Methods for GANs do actually Converge?", arXiv:1801.04406, equation 9.
+    """
+
+    name = "r1"
+
+    def __init__(self, gamma: float = 1.0):
+        self.gamma = _non_negative("gamma", gamma)
+
+    def __call__(self, discriminate, real, fake, seed):
+        return 0.5 * self.gamma * squared_gradient_norm(discriminate, real)
+
+    def get_config(self) -> dict:
+        return {"gamma": self.gamma}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class R2(Regularizer):
+    """Zero-centred gradient penalty on fake images: `gamma / 2 * ||grad D(fake)||^2`.
+
+    Args:
+        gamma: strength, a float >= 0.
+
+    Source: Mescheder et al., "Which Training Methods for GANs do actually Converge?", arXiv:1801.04406, section 4.1.
+    """
+
+    name = "r2"
+
+    def __init__(self, gamma: float = 1.0):
+        self.gamma = _non_negative("gamma", gamma)
+
+    def __call__(self, discriminate, real, fake, seed):
+        return 0.5 * self.gamma * squared_gradient_norm(discriminate, fake)
+
+    def get_config(self) -> dict:
+        return {"gamma": self.gamma}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class GradientPenalty(Regularizer):
+    """One-centred gradient penalty between real and fake: `weight * (||grad D(x)|| - 1)^2`.
+
+    `x = a * real + (1 - a) * fake` with one `a ~ U(0, 1)` a sample.
+
+    Args:
+        weight: strength, a float >= 0 (lambda in the paper).
+
+    Source: Gulrajani et al., "Improved Training of Wasserstein GANs", arXiv:1704.00028, equation 3.
+    """
+
+    name = "gradient_penalty"
+
+    def __init__(self, weight: float = 10.0):
+        self.weight = _non_negative("weight", weight)
+
+    def __call__(self, discriminate, real, fake, seed):
+        shape = [tf.shape(real)[0]] + [1] * (len(real.shape) - 1)
+        a = tf.random.stateless_uniform(shape, seed, dtype=real.dtype, alg="philox")
+        squared = squared_gradient_norm(discriminate, a * real + (1.0 - a) * fake)
+        # The square root has no finite gradient at 0.
+        return self.weight * ops.square(ops.sqrt(squared + 1e-12) - 1.0)
+
+    def get_config(self) -> dict:
+        return {"weight": self.weight}

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_gan import callbacks
+
+
+def test_image_grid_places_images_row_by_row_and_enlarges_small_ones():
+    images = np.arange(1, 6, dtype="uint8").reshape(5, 1, 1, 1) * np.ones((5, 8, 8, 1), "uint8")
+    grid = callbacks.image_grid(images, columns=2)
+    assert grid.shape == (3 * 50 + 2, 2 * 50 + 2, 1)
+    assert [grid[2, 2, 0], grid[2, 52, 0], grid[52, 2, 0], grid[52, 99, 0], grid[102, 49, 0]] == [1, 2, 3, 4, 5]
+    assert grid[102, 60, 0] == grid[0, 0, 0] == 255
+    assert callbacks.image_grid(np.zeros((4, 64, 100, 3), "uint8"), 4).shape == (68, 410, 3)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_png(tmp_path, channels):
+    image = np.random.default_rng(0).integers(0, 255, (5, 6, channels), dtype="uint8")
+    callbacks.save_png(tmp_path / "x.png", image)
+    read = np.asarray(Image.open(tmp_path / "x.png")).reshape(5, 6, channels)
+    np.testing.assert_array_equal(read, image)
+
+
+@pytest.mark.parametrize("num_classes", [None, 3])
+def test_sample_images_writes_a_grid_an_epoch_from_the_same_latents(make_gan, images, tmp_path, num_classes):
+    gan = make_gan(num_classes)
+    sampler = callbacks.SampleImages(tmp_path / "samples", tmp_path / "logs")
+    gan.fit(*images, batch_size=16, epochs=2, verbose=0, callbacks=[sampler])
+    names = sorted(path.name for path in (tmp_path / "samples").iterdir())
+    assert names == ["epoch-0001.png", "epoch-0002.png"]
+    last = np.asarray(Image.open(tmp_path / "samples" / names[1]))
+    np.testing.assert_array_equal(last, callbacks.sample_grid(gan)[..., 0])
+    assert last.shape == ((3 * 50 + 2, 10 * 50 + 2) if num_classes else (402, 402))
+    tags = {
+        value.tag
+        for path in (tmp_path / "logs").iterdir()
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+    }
+    assert tags == {"samples"}
+
+
+def test_a_row_of_the_grid_is_a_class(make_gan):
+    gan = make_gan(3)
+    grid = callbacks.sample_grid(gan, seed=5)
+    second = gan.generate(10, labels=1, seed=5)
+    np.testing.assert_array_equal(grid[52:100:6, 2:50:6], second[0])
+
+
+class Clock:
+    def __init__(self):
+        self.seconds = 0.0
+
+    def monotonic(self):
+        self.seconds += 10.0
+        return self.seconds
+
+
+def test_time_limit_stops_after_the_step_that_reaches_it(make_gan, images, monkeypatch):
+    monkeypatch.setattr(callbacks, "time", Clock())
+    gan = make_gan()
+    gan.fit(images[0], batch_size=8, epochs=10, verbose=0, callbacks=[callbacks.TimeLimit(0.5)])
+    assert int(gan.step) == 3
+    with pytest.raises(ValueError, match="minutes"):
+        callbacks.TimeLimit(0)
+
+
+def test_progress_shows_the_time_where_there_is_a_limit(make_gan, images, capsys):
+    gan = make_gan()
+    gan.fit(images[0], batch_size=16, epochs=2, verbose=0, callbacks=[callbacks.Progress(minutes=3)])
+    out = capsys.readouterr().out
+    assert "Epoch 1, 0.0 of 3 minutes" in out
+    assert "d_loss" in out
+    assert "Epoch 1/2" not in out
+    gan.fit(images[0], batch_size=16, epochs=2, verbose=0, callbacks=[callbacks.Progress()])
+    assert "Epoch 1/2" in capsys.readouterr().out

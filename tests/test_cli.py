@@ -1,0 +1,261 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from keras_gan.cli import main
+
+ROOT = Path(__file__).parents[1]
+QUICK = ["--set", "precision=float32", "--preset", "mlp", "--epochs", "1"]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs a command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KERAS_GAN_TRACEBACK", raising=False)
+    return lambda *args: CliRunner().invoke(main, [str(arg) for arg in args])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run folder and a SavedModel of a conditional and of an unconditional model, trained by the command line."""
+    folder = tmp_path_factory.mktemp("trained")
+    for flag in ("conditional", "unconditional"):
+        result = CliRunner().invoke(
+            main,
+            [
+                "train",
+                f"--{flag}",
+                *QUICK,
+                "--run-dir",
+                str(folder / flag),
+                "--export-dir",
+                str(folder / f"saved-{flag}"),
+            ],
+        )
+        assert result.exit_code == 0, result.output
+    return folder
+
+
+def size_of(path):
+    with Image.open(path) as image:
+        return image.size
+
+
+def fails(result, status, message):
+    assert result.exit_code == status, result.output
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert message in result.stderr
+
+
+def test_train_leaves_what_the_design_says(trained):
+    folder = trained / "conditional"
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json",
+        "model.keras",
+        "checkpoints",
+        "samples",
+        "logs",
+        "history.csv",
+    }
+    record = json.loads((folder / "config.json").read_text())
+    assert record["config"]["conditional"] is True
+    assert record["class_names"] == [str(i) for i in range(10)]
+    assert size_of(folder / "samples" / "epoch-0001.png") == (10 * 50 + 2, 10 * 50 + 2)
+    lines = (folder / "history.csv").read_text().splitlines()
+    assert len(lines) == 2
+    assert "d_loss" in lines[0]
+    assert (trained / "saved-conditional" / "1" / "saved_model.pb").exists()
+
+
+def test_train_as_a_real_process_says_where_everything_is(tmp_path):
+    command = [sys.executable, str(ROOT / "cli.py"), "train", "--conditional", *QUICK]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "d_loss" in done.stdout
+    for said in ("runs/digits-cgan-001", "samples/epoch-0001.png", "saved_models/digits-cgan/1"):
+        assert said in done.stdout
+    command = done.stdout.split("Sample it")[1].strip().split()
+    assert command[:3] == ["python", "cli.py", "generate"]
+    again = subprocess.run(
+        [sys.executable, str(ROOT / "cli.py"), *command[2:]], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "samples.png").exists()
+
+
+def test_runs_and_versions_are_numbered(run, tmp_path):
+    for _ in range(2):
+        assert run("train", *QUICK).exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["digits-gan-001", "digits-gan-002"]
+    assert sorted(path.name for path in (tmp_path / "saved_models" / "digits-gan").iterdir()) == ["1", "2"]
+
+
+def test_train_stops_by_time(run):
+    result = run("train", "--set", "precision=float32", "--preset", "mlp", "--minutes", "0.03")
+    assert result.exit_code == 0, result.output
+    assert "of 0.03 minutes" in result.output
+
+
+def test_dry_run_writes_nothing(run, tmp_path):
+    result = run("train", "--conditional", "--dry-run", "--set", "latent_dim=17")
+    assert result.exit_code == 0, result.output
+    assert "latent_dim                  17" in result.output
+    assert "parameters" in result.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_train_on_a_folder(run, tmp_path):
+    for name in ("cats", "dogs"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for i in range(40):
+            Image.new("RGB", (8, 6), (i, 2 * i, 3 * i)).save(tmp_path / "pets" / name / f"{i}.png")
+    result = run("train", "--dataset", "pets", "--conditional", "--batch-size", 16, *QUICK)
+    assert result.exit_code == 0, result.output
+    assert json.loads(Path("runs/pets-cgan-001/config.json").read_text())["class_names"] == ["cats", "dogs"]
+    assert run("generate", "runs/pets-cgan-001", "--num", 3, "--label", 1, "--output", "new/").exit_code == 0
+    assert sorted(p.name for p in (tmp_path / "new" / "1").iterdir()) == ["00000.png", "00001.png", "00002.png"]
+
+
+@pytest.mark.parametrize(
+    "model", ["conditional", "conditional/model.keras", "saved-conditional", "saved-conditional/1"]
+)
+def test_generate_from_any_form_of_a_model_gives_the_same_images(run, trained, model, tmp_path):
+    result = run("generate", trained / model, "--num", 12, "--seed", 5, "--output", tmp_path / "x.npz")
+    assert result.exit_code == 0, result.output
+    first = np.load(tmp_path / "x.npz")
+    assert first["images"].shape == (12, 8, 8, 1)
+    assert first["images"].dtype == np.uint8
+    assert first["labels"].tolist() == [*range(10), 0, 1]
+    run("generate", trained / "conditional", "--num", 12, "--seed", 5, "--output", tmp_path / "y.npz")
+    np.testing.assert_array_equal(first["images"], np.load(tmp_path / "y.npz")["images"])
+
+
+def test_generate_classes_in_turn_as_png_and_folder(run, trained, tmp_path):
+    arguments = ["generate", trained / "conditional", "--num", 4, "--label", 3, "--label", 7, "--truncation", 0.7]
+    assert run(*arguments, "--output", "a/b.png").exit_code == 0
+    assert size_of("a/b.png") == (4 * 50 + 2, 52)
+    assert run(*arguments, "--output", "c").exit_code == 0
+    assert sorted(str(p.relative_to("c")) for p in Path("c").rglob("*.png")) == [
+        "3/00000.png",
+        "3/00002.png",
+        "7/00001.png",
+        "7/00003.png",
+    ]
+    assert size_of("c/3/00000.png") == (8, 8)
+
+
+def test_generate_unconditional(run, trained):
+    assert run("generate", trained / "unconditional", "--num", 3, "--output", "x.npz").exit_code == 0
+    assert list(np.load("x.npz")) == ["images"]
+    fails(run("generate", trained / "unconditional", "--label", 3, "--output", "y.npz"), 2, "takes no --label")
+
+
+def test_export(run, trained):
+    for number in (1, 2):
+        result = run("export", trained / "conditional", "--export-dir", "served")
+        assert result.exit_code == 0, result.output
+        assert f"served/{number}" in result.output
+    fails(run("export", "served", "--export-dir", "x"), 2, "is a SavedModel already")
+
+
+def test_presets_and_datasets(run):
+    result = run("presets")
+    assert result.exit_code == 0
+    for name in ("dcgan", "mlp", "cnn", "generator_learning_rate"):
+        assert name in result.output
+    result = run("datasets")
+    assert result.exit_code == 0
+    assert "digits" in result.output
+
+
+@pytest.mark.parametrize("command", ["train", "generate", "export", "presets", "datasets"])
+def test_help_shows_every_command(run, command):
+    assert command in run("--help").output
+    assert run(command, "--help").exit_code == 0
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\nfrom keras_gan.cli import main\n"
+        "try: main(['train', '--help'])\nexcept SystemExit: pass\n"
+        "print([m for m in ('tensorflow', 'keras', 'numpy', 'PIL', 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--dataset", "mnits"], 2, "did you mean"),
+        (["--dataset", "./nowhere"], 2, "no folder ./nowhere"),
+        (["--preset", "dcgn"], 2, "did you mean dcgan"),
+        (["--set", "los=hinge"], 2, "unknown setting 'los'"),
+        (["--set", "hinge"], 2, "KEY=VALUE"),
+        (["--batch-size", "5000"], 2, "batch size 5000 does not fit digits: it has 1,498 images"),
+        (["--epochs", "0"], 2, "epochs"),
+        (["--minutes", "0"], 2, "minutes"),
+        (["--run-dir", "full"], 2, "full is not an empty folder"),
+        (["--export-dir", "file/x"], 2, "cannot write to file/x"),
+        (["--condtional"], 2, "No such option"),
+        (["--set", "image_size=2"], 2, "image_size"),
+    ],
+)
+def test_mistakes_of_train(run, tmp_path, arguments, status, message):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    (tmp_path / "file").touch()
+    fails(run("train", *arguments), status, message)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "full"]
+
+
+def test_unlabelled_data_with_conditional(run, tmp_path):
+    (tmp_path / "flat").mkdir()
+    for i in range(20):
+        Image.new("L", (8, 8), i).save(tmp_path / "flat" / f"{i}.png")
+    fails(run("train", "--dataset", "flat", "--conditional", "--batch-size", 8), 2, "flat has no labels")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_corrupt_image(run, tmp_path):
+    (tmp_path / "flat").mkdir()
+    (tmp_path / "flat" / "0.png").write_bytes(b"no picture")
+    fails(run("train", "--dataset", "flat"), 1, "cannot read the image flat/0.png")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_unwritable_folder(run, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    fails(run("train", "--run-dir", "locked/x"), 1, "locked")
+    fails(run("train", "--export-dir", "locked/x"), 2, "cannot write to locked/x")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--label", "10"], 2, "label 10 is out of range: this model's labels are 0 to 9"),
+        (["--num", "0"], 2, "num"),
+        (["--truncation", "0"], 2, "truncation"),
+        (["--output", "x.jpg"], 2, "must end in .png or .npz"),
+    ],
+)
+def test_mistakes_of_generate(run, trained, tmp_path, arguments, status, message):
+    output = [] if "--output" in arguments else ["--output", "x.png"]
+    fails(run("generate", trained / "conditional", *arguments, *output), status, message)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_no_model_is_said(run, tmp_path):
+    fails(run("generate", "nowhere", "--output", "x.png"), 2, "nowhere")
+    (tmp_path / "empty").mkdir()
+    fails(run("generate", "empty", "--output", "x.png"), 1, "is not a SavedModel of keras_gan")
+    (tmp_path / "broken.keras").write_bytes(b"broken")
+    fails(run("generate", "broken.keras", "--output", "x.png"), 1, "cannot load broken.keras")

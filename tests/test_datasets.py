@@ -1,0 +1,213 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_gan import datasets
+
+
+def test_digits():
+    train, test = datasets.load("digits"), datasets.load("digits", split="test")
+    assert (len(train), len(test)) == (1498, 299)
+    assert train.image_shape == (8, 8, 1)
+    assert train.num_classes == 10
+    assert train.images.dtype == np.uint8
+    assert (train.images.min(), train.images.max()) == (0, 255)
+    assert np.bincount(test.labels).min() >= 25
+    assert not {image.tobytes() for image in test.images} & {image.tobytes() for image in train.images}
+
+
+def numbered(count):
+    """Images that carry their own number, so that a batch says which rows it took."""
+    images = np.zeros((count, 4, 4, 1), "uint8")
+    images[:, 0, 0, 0], images[:, 0, 1, 0] = np.arange(count) % 256, np.arange(count) // 256
+    return datasets.from_arrays(images, np.arange(count) % 7)
+
+
+def rows_of(batch):
+    images, labels = (part.numpy().astype(int) for part in batch)
+    rows = images[:, 0, 0, 0] + 256 * images[:, 0, 1, 0]
+    np.testing.assert_array_equal(rows % 7, labels)
+    return rows
+
+
+def test_a_pass_is_a_complete_shuffle_and_each_pass_another():
+    stream = list(numbered(1000).batches(100, seed=1).take(20))
+    passes = [np.concatenate([rows_of(batch) for batch in stream[start : start + 10]]) for start in (0, 10)]
+    for rows in passes:
+        assert sorted(rows) == list(range(1000))
+        assert abs(np.corrcoef(rows, np.arange(1000))[0, 1]) < 0.15
+        assert np.abs(rows - np.arange(1000)).mean() > 250  # No window: a uniform shuffle has 333.
+    assert not np.array_equal(*passes)
+
+
+def test_the_order_is_a_function_of_seed_and_step():
+    data = numbered(50)
+    first = [rows_of(batch).tolist() for batch in data.batches(8, seed=3).take(14)]
+    assert first == [rows_of(batch).tolist() for batch in data.batches(8, seed=3).take(14)]
+    assert first[9:] == [rows_of(batch).tolist() for batch in data.batches(8, seed=3, start_step=9).take(5)]
+    assert first != [rows_of(batch).tolist() for batch in data.batches(8, seed=4).take(14)]
+
+
+def test_batches_have_a_static_shape_and_labels_only_where_there_are_some():
+    assert numbered(10).batches(5).element_spec[0].shape == (5, 4, 4, 1)
+    assert datasets.from_arrays(np.zeros((10, 4, 6, 3), "uint8")).batches(5).element_spec.shape == (5, 4, 6, 3)
+
+
+@pytest.mark.parametrize("size", [0, 11])
+def test_a_batch_that_does_not_fit_is_refused(size):
+    with pytest.raises(ValueError, match=f"batch size {size} does not fit arrays: it has 10 images"):
+        numbered(10).batches(size)
+
+
+def test_float_arrays_become_uint8():
+    data = datasets.from_arrays(np.array([-1.0, 0.0, 1.0]).reshape(3, 1, 1).repeat(4, 1).repeat(4, 2))
+    assert data.images[:, 0, 0, 0].tolist() == [0, 128, 255]
+    assert data.image_shape == (4, 4, 1)
+    assert data.num_classes is None
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (np.zeros((3, 4)), None, "images must be"),
+        (np.zeros((3, 4, 4, 5)), None, "1 to 4 channels"),
+        (np.full((3, 4, 4), np.nan), None, "NaN"),
+        (np.full((3, 4, 4), 255.0), None, r"float images must be in \[-1, 1\], got \[255, 255\]"),
+        (np.zeros((3, 4, 4), "int64"), None, "uint8"),
+        (np.zeros((3, 4, 4)), [0, 1], "labels must be 3 ints"),
+        (np.zeros((3, 4, 4)), [0.0, 1.0, 2.0], "labels must be 3 ints"),
+        (np.zeros((3, 4, 4)), [0, 1, -1], "labels must be 0 to 1"),
+    ],
+)
+def test_wrong_arrays_are_refused(images, labels, message):
+    with pytest.raises(ValueError, match=message):
+        datasets.from_arrays(images, labels)
+
+
+def write_images(folder, sizes=((10, 8),), mode="RGB", count=3):
+    folder.mkdir(parents=True)
+    for i in range(count):
+        Image.new(mode, sizes[i % len(sizes)], i).save(folder / f"{i}.png")
+
+
+def test_a_folder_of_class_folders(tmp_path):
+    write_images(tmp_path / "cats", count=3)
+    write_images(tmp_path / "dogs", count=2)
+    data = datasets.load(str(tmp_path))
+    assert data.class_names == ("cats", "dogs")
+    assert data.labels.tolist() == [0, 0, 0, 1, 1]
+    assert data.image_shape == (8, 10, 3)
+
+
+def test_a_folder_of_images_and_of_splits(tmp_path):
+    write_images(tmp_path / "flat", mode="L")
+    data = datasets.load(str(tmp_path / "flat"))
+    assert data.labels is None
+    assert data.image_shape == (8, 10, 1)
+    write_images(tmp_path / "split" / "train" / "a")
+    write_images(tmp_path / "split" / "test" / "a", count=1)
+    assert len(datasets.load(str(tmp_path / "split"))) == 3
+    assert len(datasets.load(str(tmp_path / "split"), split="test")) == 1
+
+
+def test_images_of_several_sizes_need_a_size(tmp_path):
+    write_images(tmp_path / "a", sizes=((10, 8), (12, 8)))
+    with pytest.raises(ValueError, match="differ in size"):
+        datasets.load(str(tmp_path / "a"))
+    assert datasets.load(str(tmp_path / "a"), image_size=6).image_shape == (6, 6, 3)
+    assert datasets.load(str(tmp_path / "a"), image_size=(6, 4)).image_shape == (6, 4, 3)
+
+
+def test_resizing_crops_to_the_proportions_wanted():
+    image = np.zeros((8, 16, 1), "uint8")
+    image[:, 4:12] = 200
+    np.testing.assert_array_equal(datasets._resize(image, (4, 4)), np.full((4, 4, 1), 200))
+
+
+def test_an_unreadable_image_is_named(tmp_path):
+    write_images(tmp_path / "a")
+    (tmp_path / "a" / "1.png").write_bytes(b"not a picture")
+    with pytest.raises(OSError, match=r"cannot read the image .*1\.png"):
+        datasets.load(str(tmp_path / "a"))
+
+
+def test_what_is_not_there_is_said(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="no images in"):
+        datasets.load(str(tmp_path / "empty"))
+    with pytest.raises(ValueError, match="no folder"):
+        datasets.load(str(tmp_path / "missing"))
+    with pytest.raises(ValueError, match="splits train and test"):
+        datasets.load("digits", split="validation")
+    with pytest.raises(ValueError, match=r"unknown dataset 'mnits': did you mean .*mnist"):
+        datasets.load("mnits")
+    with pytest.raises(ValueError, match=r"unknown dataset 'digit': did you mean digits"):
+        datasets.load("digit")
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A folder with TFDS datasets written by TFDS itself: tiny (labels), plain (none), mixed (sizes differ)."""
+    import tensorflow_datasets as tfds
+
+    folder = tmp_path_factory.mktemp("tfds")
+
+    def write(title, heights, labels):
+        kinds = {"image": tfds.features.Image(shape=(heights[0] if len(heights) == 1 else None, 4, 1))}
+        if labels:
+            kinds["label"] = tfds.features.ClassLabel(names=["cat", "dog"])
+
+        class Synthetic(tfds.core.GeneratorBasedBuilder):
+            name = title
+            VERSION = tfds.core.Version("1.0.0")
+
+            def _info(self):
+                return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(kinds))
+
+            def _split_generators(self, dl_manager):
+                return {"train": self._generate_examples(6), "test": self._generate_examples(2)}
+
+            def _generate_examples(self, count):
+                for i in range(count):
+                    image = np.full((heights[i % len(heights)], 4, 1), i, "uint8")
+                    yield i, {"image": image} | ({"label": i % 2} if labels else {})
+
+        Synthetic(data_dir=str(folder)).download_and_prepare()
+
+    write("tiny", [5], labels=True)
+    write("plain", [5], labels=False)
+    write("mixed", [5, 6], labels=True)
+    return str(folder)
+
+
+def test_tfds_by_name(prepared):
+    data = datasets.load("tiny", data_dir=prepared)
+    assert data.image_shape == (5, 4, 1)
+    assert data.class_names == ("cat", "dog")
+    np.testing.assert_array_equal(data.images[:, 0, 0, 0] % 2, data.labels)
+    assert sorted(data.images[:, 0, 0, 0]) == list(range(6))
+    assert len(datasets.load("tiny", split="test", data_dir=prepared)) == 2
+    assert datasets.load("tiny", image_size=4, data_dir=prepared).image_shape == (4, 4, 1)
+
+
+def test_tfds_without_labels_and_of_several_sizes(prepared):
+    assert datasets.load("plain", data_dir=prepared).labels is None
+    with pytest.raises(ValueError, match="images of mixed differ in size: set image_size"):
+        datasets.load("mixed", data_dir=prepared)
+    assert datasets.load("mixed", image_size=(5, 4), data_dir=prepared).image_shape == (5, 4, 1)
+    with pytest.raises(ValueError, match="tiny has the splits train, test, not valid"):
+        datasets.load("tiny", split="valid", data_dir=prepared)
+
+
+def test_available_lists_what_is_prepared(prepared):
+    assert list(datasets.available(prepared)) == ["digits", "mixed", "plain", "tiny"]
+
+
+def test_no_network_is_said_at_once(tmp_path, monkeypatch):
+    def unreachable(*args, **kwargs):
+        raise OSError("no route")
+
+    monkeypatch.setattr(datasets.urllib.request, "urlopen", unreachable)
+    with pytest.raises(ConnectionError, match=r"mnist is not prepared in .* no network\. Set TFDS_DATA_DIR"):
+        datasets.load("mnist", data_dir=str(tmp_path))
+    assert not any(tmp_path.iterdir())

@@ -1,0 +1,159 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_gan.export import SavedGAN, next_version
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A conditional GAN after a few steps, and its SavedModel."""
+    import keras
+
+    import keras_gan as kg
+
+    keras.utils.set_random_seed(0)
+    gan = kg.GAN(*kg.networks.dcgan((8, 8, 1), 3, latent_dim=4), seed=1)
+    gan.compile()
+    rng = np.random.default_rng(0)
+    gan.fit(rng.integers(0, 255, (64, 8, 8, 1), "uint8"), np.arange(64) % 3, batch_size=16, verbose=0)
+    folder = tmp_path_factory.mktemp("export") / "model" / "1"
+    gan.export(folder)
+    return gan, folder
+
+
+def test_signatures(trained):
+    _, folder = trained
+    signatures = tf.saved_model.load(str(folder)).signatures
+    assert set(signatures) == {
+        "serving_default",
+        "generate",
+        "generate_from_latents",
+        "generate_png",
+        "discriminate",
+    }
+    for name in ("serving_default", "generate"):
+        inputs = signatures[name].structured_input_signature[1]
+        assert {k: (v.dtype, v.shape.as_list()) for k, v in inputs.items()} == {
+            "seed": (tf.int64, [None]),
+            "label": (tf.int64, [None]),
+        }
+        assert list(signatures[name].structured_outputs) == ["image"]
+        assert signatures[name].structured_outputs["image"].dtype == tf.uint8
+    assert signatures["discriminate"].structured_outputs["logit"].shape.as_list() == [None]
+
+
+SERVE = """
+import sys, json, numpy as np, tensorflow as tf
+assert "keras_gan" not in sys.modules
+model = tf.saved_model.load(sys.argv[1])
+call = model.signatures["serving_default"]
+labels = [i % 3 for i in range(64)]
+many = call(seed=tf.constant(list(range(64)), tf.int64), label=tf.constant(labels, tf.int64))["image"].numpy()
+def alone(i):
+    return call(seed=tf.constant([i], tf.int64), label=tf.constant([i % 3], tf.int64))["image"].numpy()[0]
+one = [alone(i) for i in range(64)]
+assert many.shape == (64, 8, 8, 1) and many.dtype == np.uint8
+print(json.dumps({"same": bool((many == np.stack(one)).all()), "images": many.tolist()}))
+assert "keras_gan" not in sys.modules
+"""
+
+
+def test_runs_with_tensorflow_alone_and_a_seed_is_an_image_at_any_batch_size(trained, tmp_path):
+    gan, folder = trained
+    done = subprocess.run(
+        [sys.executable, "-c", SERVE, str(folder)], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert answer["same"]
+    np.testing.assert_array_equal(answer["images"], gan.generate(64))
+
+
+def test_png_decodes_to_the_image(trained):
+    _, folder = trained
+    signatures = tf.saved_model.load(str(folder)).signatures
+    request = {"seed": tf.constant([3, 4], tf.int64), "label": tf.constant([0, 2], tf.int64)}
+    images = signatures["generate"](**request)["image"]
+    for data, image in zip(signatures["generate_png"](**request)["image_bytes"], images):
+        np.testing.assert_array_equal(tf.io.decode_png(data), image)
+
+
+def test_discriminate_and_latents_agree_with_the_networks(trained):
+    gan, folder = trained
+    signatures = tf.saved_model.load(str(folder)).signatures
+    latents = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    label = tf.constant([0, 1, 2, 0, 1], tf.int64)
+    image = signatures["generate_from_latents"](latents=tf.constant(latents), label=label)["image"]
+    rows = np.eye(3, dtype="float32")[label]
+    expected = np.round((np.array(gan([latents, rows])) + 1.0) * 127.5)
+    np.testing.assert_allclose(image, expected, atol=1)
+    logit = signatures["discriminate"](image=image, label=label)["logit"]
+    expected = gan.discriminator([np.asarray(image) / 127.5 - 1.0, rows])[:, 0]
+    np.testing.assert_allclose(logit, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("label", [3, -1])
+def test_a_label_out_of_range_is_an_error_not_a_picture(trained, label):
+    _, folder = trained
+    model = tf.saved_model.load(str(folder))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"label must be in \[0, 3\)"):
+        model.signatures["serving_default"](seed=tf.constant([0], tf.int64), label=tf.constant([label], tf.int64))
+
+
+def test_saved_gan_samples_as_the_model_does(trained):
+    gan, folder = trained
+    for path in (folder, folder.parent):
+        saved = SavedGAN(path)
+        np.testing.assert_array_equal(saved.generate(5, labels=1, seed=9), gan.generate(5, labels=1, seed=9))
+        np.testing.assert_array_equal(saved.generate(3, truncation=0.5), gan.generate(3, truncation=0.5))
+    with pytest.raises(ValueError, match="label 3 is out of range"):
+        saved.generate(1, labels=3)
+
+
+def test_the_last_version_is_taken(trained, tmp_path):
+    gan, _ = trained
+    assert next_version(tmp_path / "x") == tmp_path / "x" / "1"
+    for number in ("2", "10"):
+        gan.export(tmp_path / "x" / number)
+    assert next_version(tmp_path / "x") == tmp_path / "x" / "11"
+    (tmp_path / "x" / "2" / "saved_model.pb").write_bytes(b"broken")
+    SavedGAN(tmp_path / "x").generate(1)
+
+
+def test_nothing_is_overwritten_or_left_half_written(trained, tmp_path, monkeypatch):
+    gan, folder = trained
+    with pytest.raises(ValueError, match="never overwritten"):
+        gan.export(folder)
+
+    def fail(*args, **kwargs):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(tf.saved_model, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        gan.export(tmp_path / "y" / "1")
+    assert not list((tmp_path / "y").iterdir())
+
+
+def test_something_else_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="is not a SavedModel of keras_gan"):
+        SavedGAN(tmp_path)
+
+
+def test_unconditional_models_and_points(make_gan, tmp_path):
+    gan = make_gan()
+    gan.export(tmp_path / "1")
+    image = tf.saved_model.load(str(tmp_path / "1")).signatures["generate"](seed=tf.constant([7], tf.int64))["image"]
+    np.testing.assert_array_equal(image, gan.generate(1, seed=7))
+    points = make_gan(image_shape=(2,))
+    points.export(tmp_path / "2")
+    signatures = tf.saved_model.load(str(tmp_path / "2")).signatures
+    assert "generate_png" not in signatures
+    np.testing.assert_allclose(
+        signatures["generate"](seed=tf.constant([7], tf.int64))["sample"], points.generate(1, seed=7)
+    )
+    np.testing.assert_allclose(SavedGAN(tmp_path / "2").generate(2), points.generate(2))

@@ -1,0 +1,56 @@
+"""Which module may import which, read from the source."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "keras_gan"
+LEAVES = {"losses", "regularizers", "callbacks", "sampling", "datasets", "networks"}
+ALLOWED = {
+    "__init__": set(),
+    **{name: set() for name in LEAVES - {"networks"}},
+    "networks": {"networks"},
+    # The defaults of compile(), sampling, and the method export().
+    "gan": {"losses", "sampling", "export"},
+    "export": {"gan", "sampling"},
+    "presets": {"gan", "losses", "networks", "regularizers"},
+    "cli": {"callbacks", "datasets", "export", "presets"},
+}
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names = [
+                f"{node.module}.{alias.name}" if node.module == "keras_gan" else node.module for alias in node.names
+            ]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        yield from (name.split(".")[1] for name in names if name.startswith("keras_gan."))
+
+
+def test_only_the_designed_arrows():
+    for path in PACKAGE.rglob("*.py"):
+        module = path.relative_to(PACKAGE).with_suffix("").parts[0]
+        assert module in ALLOWED, f"{path} is new: give it a place in ALLOWED"
+        assert set(imported(path)) <= ALLOWED[module], path
+
+
+def test_no_file_is_past_one_sitting():
+    for path in PACKAGE.rglob("*.py"):
+        assert len(path.read_text().splitlines()) <= 400, path
+
+
+def test_importing_the_package_imports_no_tensorflow():
+    code = "import keras_gan, keras_gan.cli, sys; print(any(m in sys.modules for m in ('tensorflow', 'keras')))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_keras_knows_the_classes_whatever_is_imported_first():
+    for imports in ("import keras, keras_gan", "import keras_gan, keras"):
+        code = f"{imports}\nprint(keras.saving.get_registered_object('keras_gan>GAN').__name__)"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "GAN"

@@ -1,0 +1,64 @@
+"""Each loss against numbers worked out by hand, in one shared contract."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_gan import losses
+
+LN2 = 0.6931472
+# softplus(1), softplus(-1), softplus(2), softplus(-2), softplus(3), softplus(-3)
+S1, SM1, S2, SM2, S3, SM3 = 1.3132617, 0.3132617, 2.1269280, 0.1269280, 3.0485874, 0.0485874
+
+REAL = [[1.0], [0.0], [2.0]]
+FAKE = [[-1.0], [0.0], [1.0]]
+CASES = [
+    (losses.NonSaturating, [SM1 + SM1, LN2 + LN2, SM2 + S1], [S1, LN2, SM1]),
+    (losses.Minimax, [SM1 + SM1, LN2 + LN2, SM2 + S1], [-SM1, -LN2, -S1]),
+    (losses.LeastSquares, [0.5, 0.5, 1.0], [2.0, 0.5, 0.0]),
+    (losses.Hinge, [0.0, 2.0, 2.0], [1.0, 0.0, -1.0]),
+    (losses.Wasserstein, [-2.0, 0.0, -1.0], [1.0, 0.0, -1.0]),
+    (losses.Relativistic, [SM2, LN2, SM1], [S2, LN2, S1]),
+]
+
+
+@pytest.mark.parametrize(("cls", "d_expected", "g_expected"), CASES)
+def test_matches_hand_computed_numbers(cls, d_expected, g_expected):
+    loss = cls()
+    real, fake = np.array(REAL, "float32"), np.array(FAKE, "float32")
+    np.testing.assert_allclose(loss.discriminator_loss(real, fake)[:, 0], d_expected, rtol=1e-6)
+    np.testing.assert_allclose(loss.generator_loss(real, fake)[:, 0], g_expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("cls", [case[0] for case in CASES])
+def test_is_elementwise_for_logits_of_any_shape(cls):
+    loss = cls()
+    real, fake = np.random.default_rng(0).normal(size=(2, 5, 3, 3, 2)).astype("float32")
+    whole = loss.discriminator_loss(real, fake), loss.generator_loss(real, fake)
+    flat = loss.discriminator_loss(real.ravel(), fake.ravel()), loss.generator_loss(real.ravel(), fake.ravel())
+    for one, other in zip(whole, flat):
+        assert one.shape == real.shape
+        np.testing.assert_allclose(np.ravel(one), other, rtol=1e-6)
+
+
+@pytest.mark.parametrize("cls", [case[0] for case in CASES])
+def test_unpaired_losses_do_not_read_the_real_logits(cls):
+    loss = cls()
+    fake = np.array(FAKE, "float32")
+    if not loss.paired:
+        assert loss.generator_loss(None, fake).shape == fake.shape
+
+
+@pytest.mark.parametrize("cls", [case[0] for case in CASES])
+def test_large_logits_stay_finite(cls):
+    loss = cls()
+    big = np.array([[1e4], [-1e4]], "float32")
+    assert np.isfinite(loss.discriminator_loss(big, -big)).all()
+    assert np.isfinite(loss.generator_loss(big, -big)).all()
+
+
+@pytest.mark.parametrize("cls", [case[0] for case in CASES])
+def test_round_trip(cls):
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(cls()))
+    assert type(copy) is cls
+    assert copy.get_config() == cls().get_config()

@@ -1,0 +1,80 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_gan import networks
+from keras_gan.gan import GAN
+
+FAMILIES = {
+    "mlp": (networks.mlp_generator, networks.mlp_discriminator),
+    "dcgan": (networks.dcgan_generator, networks.dcgan_discriminator),
+}
+SHAPES = [(8, 8, 1), (28, 28, 1), (5, 9, 2), (33, 20, 3), (16, 64, 4)]
+
+
+@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_shapes_and_ranges(family, shape, num_classes):
+    make_generator, make_discriminator = FAMILIES[family]
+    generator, discriminator = make_generator(shape, num_classes, latent_dim=7), make_discriminator(shape, num_classes)
+    latents = keras.random.normal((5, 7))
+    labels = keras.ops.one_hot([0, 1, 2, 0, 1], 3)
+    images = generator([latents, labels] if num_classes else latents)
+    assert images.shape == (5, *shape)
+    assert np.abs(images).max() <= 1.0
+    logits = discriminator([images, labels] if num_classes else images)
+    assert logits.shape == (5, 1)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_label_changes_the_picture_and_the_logit(family):
+    generator, discriminator = [make((8, 8, 1), 3) for make in FAMILIES[family]]
+    latents = np.zeros((3, generator.inputs[0].shape[1]), "float32")
+    labels = np.eye(3, dtype="float32")
+    images = np.array(generator([latents, labels]))
+    assert len(np.unique(images.reshape(3, -1), axis=0)) == 3
+    logits = np.array(discriminator([np.repeat(images[:1], 3, axis=0), labels]))
+    assert len(np.unique(logits)) == 3
+
+
+@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize("discriminator", FAMILIES)
+@pytest.mark.parametrize("generator", FAMILIES)
+def test_any_pairing_trains(generator, discriminator, num_classes, images):
+    gan = GAN(FAMILIES[generator][0]((8, 8, 1), num_classes), FAMILIES[discriminator][1]((8, 8, 1), num_classes))
+    gan.compile()
+    history = gan.fit(*images, batch_size=32, verbose=0).history
+    assert np.isfinite(history["g_loss"]).all()
+
+
+def test_mlp_is_the_first_gan_to_the_letter():
+    generator, discriminator = networks.mlp((28, 28, 1))
+
+    assert generator.inputs[0].shape == (None, 100)
+    assert [x.units for x in generator.layers if isinstance(x, keras.layers.Dense)] == [256, 512, 1024, 784]
+    assert [x.units for x in discriminator.layers if isinstance(x, keras.layers.Dense)] == [512, 256, 1]
+    for network, count in ((generator, 3), (discriminator, 2)):
+        slopes = [x.negative_slope for x in network.layers if isinstance(x, keras.layers.LeakyReLU)]
+        np.testing.assert_allclose(slopes, [0.2] * count, rtol=1e-6)
+    assert sum(isinstance(x, keras.layers.BatchNormalization) for x in generator.layers) == 3
+    assert not any(isinstance(x, keras.layers.BatchNormalization) for x in discriminator.layers)
+    assert generator.count_params() == 1_493_520
+    assert discriminator.count_params() == 533_505
+
+
+@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_round_trip(family, num_classes, tmp_path):
+    for make in FAMILIES[family]:
+        network = make((8, 6, 1), num_classes)
+        network.save(tmp_path / "network.keras")
+        loaded = keras.saving.load_model(tmp_path / "network.keras")
+        inputs = [np.ones((2, *x.shape[1:]), "float32") for x in network.inputs]
+        inputs = inputs if num_classes else inputs[0]
+        np.testing.assert_array_equal(network(inputs), loaded(inputs))
+
+
+def test_too_small_images_are_refused():
+    with pytest.raises(ValueError, match="at least 4 x 4"):
+        networks.dcgan((3, 8, 1))

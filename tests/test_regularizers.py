@@ -1,0 +1,118 @@
+"""Penalties against analytic gradients, and their own gradients against finite differences."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_gan import regularizers
+
+SEED = tf.constant([1, 2], "int64")
+ALL = [regularizers.R1(0.5), regularizers.R2(2.0), regularizers.GradientPenalty(3.0)]
+
+
+def points(seed, shape=(6, 2)):
+    return tf.constant(np.random.default_rng(seed).normal(size=shape).astype("float32"))
+
+
+def quadratic(x):
+    """D(x) = x0^2 + 3 x1, of gradient (2 x0, 3)."""
+    return x[:, :1] ** 2 + 3.0 * x[:, 1:]
+
+
+def squared_norm(x):
+    return 4.0 * x[:, 0] ** 2 + 9.0
+
+
+def test_r1_and_r2_match_the_analytic_gradient():
+    real, fake = points(0), points(1)
+    np.testing.assert_allclose(regularizers.R1(0.5)(quadratic, real, fake, SEED), 0.25 * squared_norm(real), rtol=1e-5)
+    np.testing.assert_allclose(regularizers.R2(2.0)(quadratic, real, fake, SEED), squared_norm(fake), rtol=1e-5)
+
+
+def test_gradient_penalty_matches_the_analytic_gradient():
+    real, fake = points(0), points(1)
+    a = tf.random.stateless_uniform((6, 1), SEED, alg="philox")
+    assert float(tf.reduce_min(a)) >= 0
+    assert float(tf.reduce_max(a)) <= 1
+    between = a * real + (1 - a) * fake
+    expected = 3.0 * (np.sqrt(squared_norm(between)) - 1) ** 2
+    np.testing.assert_allclose(regularizers.GradientPenalty(3.0)(quadratic, real, fake, SEED), expected, rtol=1e-4)
+
+
+def test_heads_and_patches_are_summed():
+    def two_heads(x):
+        return tf.concat([quadratic(x), quadratic(x)], axis=1)[:, tf.newaxis]
+
+    real = points(0)
+    np.testing.assert_allclose(regularizers.R1(1.0)(two_heads, real, real, SEED), 2.0 * squared_norm(real), rtol=1e-5)
+
+
+def test_gradient_penalty_has_a_finite_gradient_where_the_discriminator_is_flat():
+    weight = tf.Variable([[0.0], [0.0]])
+    with tf.GradientTape() as tape:
+        penalty = tf.reduce_sum(regularizers.GradientPenalty()(lambda x: x @ weight, points(0), points(1), SEED))
+    assert np.isfinite(tape.gradient(penalty, weight)).all()
+
+
+def float64_discriminator(kind):
+    """Layers that penalties must differentiate twice; in float64, where small steps cross no kink of LeakyReLU."""
+    layers = {
+        "dense": [keras.layers.Flatten(), keras.layers.Dense(8), keras.layers.LeakyReLU(0.2)],
+        "convolution": [keras.layers.Conv2D(4, 4, 2, "same"), keras.layers.LeakyReLU(0.2), keras.layers.Conv2D(4, 3)],
+        "transposed": [keras.layers.Conv2DTranspose(3, 4, 2, "same"), keras.layers.LeakyReLU(0.2)],
+        "resized": [keras.layers.UpSampling2D(2), keras.layers.Conv2D(3, 3), keras.layers.LeakyReLU(0.2)],
+    }[kind]
+    return keras.Sequential(
+        [keras.Input((6, 6, 1), dtype="float64"), *layers, keras.layers.Flatten(), keras.layers.Dense(1)]
+    )
+
+
+@pytest.fixture
+def _float64():
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.usefixtures("_float64")
+@pytest.mark.parametrize("regularizer", ALL, ids=lambda r: r.name)
+@pytest.mark.parametrize("compiled", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize("kind", ["dense", "convolution", "transposed", "resized"])
+def test_gradient_with_respect_to_weights_matches_finite_differences(regularizer, compiled, kind):
+    discriminator = float64_discriminator(kind)
+    real, fake = (tf.constant(np.random.default_rng(seed).normal(size=(3, 6, 6, 1))) for seed in (0, 1))
+
+    # The same draws for the value and for its gradient: XLA has numbers of its own.
+    @tf.function(jit_compile=compiled, autograph=False)
+    def penalty_and_gradient():
+        with tf.GradientTape() as tape:
+            value = tf.reduce_mean(regularizer(lambda x: discriminator(x, training=True), real, fake, SEED))
+        return value, tape.gradient(value, [v.value for v in discriminator.trainable_variables])
+
+    # Along one random direction in all weights, by central differences. Biases may have no part in the penalty.
+    rng = np.random.default_rng(0)
+    direction = [rng.normal(size=v.shape) for v in discriminator.trainable_variables]
+    gradients = penalty_and_gradient()[1]
+    analytic = sum(float(tf.reduce_sum(g * d)) for g, d in zip(gradients, direction) if g is not None)
+    start, step = discriminator.get_weights(), 1e-6
+    values = []
+    for sign in (1, -1):
+        discriminator.set_weights([w + sign * step * d for w, d in zip(start, direction)])
+        values.append(float(penalty_and_gradient()[0]))
+    assert analytic != 0
+    assert analytic == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-4)
+
+
+@pytest.mark.parametrize("regularizer", ALL, ids=lambda r: r.name)
+def test_round_trip(regularizer):
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(regularizer))
+    assert type(copy) is type(regularizer)
+    assert copy.get_config() == regularizer.get_config()
+
+
+@pytest.mark.parametrize("cls", [regularizers.R1, regularizers.R2, regularizers.GradientPenalty])
+@pytest.mark.parametrize("strength", [-1.0, float("nan")])
+def test_refuses_negative_strength(cls, strength):
+    with pytest.raises(ValueError, match="must be a number >= 0"):
+        cls(strength)
