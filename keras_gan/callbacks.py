@@ -116,7 +116,7 @@ def sample_grid(gan, seed: int = 0) -> np.ndarray:
 
 
 def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
-    """Images side by side with thin gaps, small ones enlarged by a whole factor to about 48 pixels.
+    """Images side by side with thin gaps, small ones enlarged by a whole factor to 64 pixels at most.
 
     Args:
         images: uint8 `(N, height, width, channels)`.
@@ -125,7 +125,7 @@ def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
     Returns:
         uint8 `(rows * ..., columns * ..., channels)`.
     """
-    scale = max(1, 48 // max(images.shape[1:3]))
+    scale = max(1, 64 // max(images.shape[1:3]))
     images = images.repeat(scale, axis=1).repeat(scale, axis=2)
     count, height, width, channels = images.shape
     rows, gap = -(-count // columns), 2

@@ -2,9 +2,11 @@
 
 import contextlib
 import dataclasses
+import importlib
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -38,6 +40,22 @@ class OneLineErrors(click.Group):
         sys.exit(status)
 
 
+def load_tensorflow():
+    """Imports TensorFlow, with stderr put aside: it prints notices that no setting turns off (tensorflow#100442)."""
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            importlib.import_module("tensorflow")
+        except BaseException:
+            aside.seek(0)
+            os.write(stderr, aside.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
 @contextlib.contextmanager
 def usage_errors():
     """What goes wrong here is a mistake in the arguments: exit status 2."""
@@ -69,6 +87,7 @@ def main():
 @click.option("--dry-run", is_flag=True, help="Show settings and networks, train nothing, write nothing.")
 def train(dataset, conditional, preset_name, epochs, minutes, batch_size, seed, run_dir, export_dir, settings, dry_run):
     """Train a GAN, or with --conditional a conditional GAN, and export it."""
+    load_tensorflow()
     with usage_errors():
         config = _config(preset_name, settings, dataset, conditional, epochs, minutes, batch_size, seed)
     from keras_gan import datasets, presets
@@ -120,6 +139,7 @@ def train(dataset, conditional, preset_name, epochs, minutes, batch_size, seed, 
 def generate(model, num, labels, seed, truncation, output):
     """Sample from MODEL: a run folder, a .keras file or a SavedModel folder."""
     output = _check_output(output)
+    load_tensorflow()
     gan = _load(model)
     if labels and not gan.num_classes:
         raise click.UsageError(f"{model} is unconditional: it takes no --label")
@@ -136,6 +156,7 @@ def generate(model, num, labels, seed, truncation, output):
 @click.option("--export-dir", type=click.Path(path_type=Path), required=True, help="Gets the next version: 1, 2, ...")
 def export(model, export_dir):
     """Write MODEL, a run folder or a .keras file, as a SavedModel for TensorFlow and TF Serving."""
+    load_tensorflow()
     from keras_gan.export import SavedGAN, next_version
 
     gan = _load(model)
@@ -150,6 +171,7 @@ def export(model, export_dir):
 @main.command()
 def presets():
     """List the presets and their settings."""
+    load_tensorflow()
     from keras_gan.presets import PRESETS
 
     for name, make in PRESETS.items():
@@ -161,6 +183,7 @@ def presets():
 @main.command()
 def datasets():
     """List the datasets that need no download."""
+    load_tensorflow()
     from keras_gan.datasets import available
 
     for name, source in available().items():

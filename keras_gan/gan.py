@@ -6,6 +6,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gan.losses import NonSaturating
+from keras_gan.regularizers import R1
 from keras_gan.sampling import sample, to_uint8
 
 # What a stateless draw is for: no two purposes share numbers within a step.
@@ -80,7 +81,7 @@ class GAN(keras.Model):
         generator_optimizer=None,
         discriminator_optimizer=None,
         loss=None,
-        regularizers=(),
+        regularizers=None,
         discriminator_steps: int = 1,
         metrics=(),
         **kwargs,
@@ -89,9 +90,9 @@ class GAN(keras.Model):
 
         Args:
             generator_optimizer, discriminator_optimizer: Keras optimizers, each its own object;
-                `Adam(2e-4, beta_1=0.5)` when `None`.
+                `Adam(2e-3, beta_1=0.0, beta_2=0.99)` when `None`.
             loss: an `AdversarialLoss`; `NonSaturating()` when `None`.
-            regularizers: `Regularizer` objects, penalties on the discriminator.
+            regularizers: `Regularizer` objects, penalties on the discriminator; `[R1(0.3)]` when `None`, `[]` for none.
             discriminator_steps: updates of the discriminator a step, each against new fakes of the same batch's labels.
             metrics: Keras metrics with `update_state(real, fake)` on float images in [-1, 1], for `evaluate()` and
                 `validation_data`.
@@ -105,7 +106,7 @@ class GAN(keras.Model):
         self.discriminator_optimizer = _prepare_optimizer(discriminator_optimizer, self.discriminator)
         self.generator_optimizer = _prepare_optimizer(generator_optimizer, self.generator)
         self.adversarial_loss = NonSaturating() if loss is None else loss
-        self.regularizers = list(regularizers)
+        self.regularizers = [R1(0.3)] if regularizers is None else list(regularizers)
         self.discriminator_steps = discriminator_steps
         self.evaluation_metrics = list(metrics)
         names = ["d_loss", "g_loss", "d_real", "d_fake", "d_accuracy", *(r.name for r in self.regularizers)]
@@ -364,7 +365,9 @@ def float32_copy(network):
 
 
 def _prepare_optimizer(optimizer, network):
-    optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5) if optimizer is None else keras.optimizers.get(optimizer)
+    optimizer = (
+        keras.optimizers.Adam(2e-3, beta_1=0.0, beta_2=0.99) if optimizer is None else keras.optimizers.get(optimizer)
+    )
     half = any(layer.compute_dtype == "float16" for layer in network.layers)
     if half and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

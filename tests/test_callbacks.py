@@ -6,12 +6,17 @@ from PIL import Image
 from keras_gan import callbacks
 
 
+def read(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
 def test_image_grid_places_images_row_by_row_and_enlarges_small_ones():
     images = np.arange(1, 6, dtype="uint8").reshape(5, 1, 1, 1) * np.ones((5, 8, 8, 1), "uint8")
     grid = callbacks.image_grid(images, columns=2)
-    assert grid.shape == (3 * 50 + 2, 2 * 50 + 2, 1)
-    assert [grid[2, 2, 0], grid[2, 52, 0], grid[52, 2, 0], grid[52, 99, 0], grid[102, 49, 0]] == [1, 2, 3, 4, 5]
-    assert grid[102, 60, 0] == grid[0, 0, 0] == 255
+    assert grid.shape == (3 * 66 + 2, 2 * 66 + 2, 1)
+    assert [grid[2, 2, 0], grid[2, 68, 0], grid[68, 2, 0], grid[131, 131, 0], grid[134, 65, 0]] == [1, 2, 3, 4, 5]
+    assert grid[134, 80, 0] == grid[0, 0, 0] == 255
     assert callbacks.image_grid(np.zeros((4, 64, 100, 3), "uint8"), 4).shape == (68, 410, 3)
 
 
@@ -19,8 +24,7 @@ def test_image_grid_places_images_row_by_row_and_enlarges_small_ones():
 def test_png(tmp_path, channels):
     image = np.random.default_rng(0).integers(0, 255, (5, 6, channels), dtype="uint8")
     callbacks.save_png(tmp_path / "x.png", image)
-    read = np.asarray(Image.open(tmp_path / "x.png")).reshape(5, 6, channels)
-    np.testing.assert_array_equal(read, image)
+    np.testing.assert_array_equal(read(tmp_path / "x.png").reshape(5, 6, channels), image)
 
 
 @pytest.mark.parametrize("num_classes", [None, 3])
@@ -30,9 +34,9 @@ def test_sample_images_writes_a_grid_an_epoch_from_the_same_latents(make_gan, im
     gan.fit(*images, batch_size=16, epochs=2, verbose=0, callbacks=[sampler])
     names = sorted(path.name for path in (tmp_path / "samples").iterdir())
     assert names == ["epoch-0001.png", "epoch-0002.png"]
-    last = np.asarray(Image.open(tmp_path / "samples" / names[1]))
+    last = read(tmp_path / "samples" / names[1])
     np.testing.assert_array_equal(last, callbacks.sample_grid(gan)[..., 0])
-    assert last.shape == ((3 * 50 + 2, 10 * 50 + 2) if num_classes else (402, 402))
+    assert last.shape == ((3 * 66 + 2, 10 * 66 + 2) if num_classes else (8 * 66 + 2, 8 * 66 + 2))
     tags = {
         value.tag
         for path in (tmp_path / "logs").iterdir()
@@ -46,7 +50,7 @@ def test_a_row_of_the_grid_is_a_class(make_gan):
     gan = make_gan(3)
     grid = callbacks.sample_grid(gan, seed=5)
     second = gan.generate(10, labels=1, seed=5)
-    np.testing.assert_array_equal(grid[52:100:6, 2:50:6], second[0])
+    np.testing.assert_array_equal(grid[68:132:8, 2:66:8], second[0])
 
 
 class Clock:

@@ -68,7 +68,7 @@ def test_train_leaves_what_the_design_says(trained):
     record = json.loads((folder / "config.json").read_text())
     assert record["config"]["conditional"] is True
     assert record["class_names"] == [str(i) for i in range(10)]
-    assert size_of(folder / "samples" / "epoch-0001.png") == (10 * 50 + 2, 10 * 50 + 2)
+    assert size_of(folder / "samples" / "epoch-0001.png") == (10 * 66 + 2, 10 * 66 + 2)
     lines = (folder / "history.csv").read_text().splitlines()
     assert len(lines) == 2
     assert "d_loss" in lines[0]
@@ -141,7 +141,7 @@ def test_generate_from_any_form_of_a_model_gives_the_same_images(run, trained, m
 def test_generate_classes_in_turn_as_png_and_folder(run, trained, tmp_path):
     arguments = ["generate", trained / "conditional", "--num", 4, "--label", 3, "--label", 7, "--truncation", 0.7]
     assert run(*arguments, "--output", "a/b.png").exit_code == 0
-    assert size_of("a/b.png") == (4 * 50 + 2, 52)
+    assert size_of("a/b.png") == (4 * 66 + 2, 68)
     assert run(*arguments, "--output", "c").exit_code == 0
     assert sorted(str(p.relative_to("c")) for p in Path("c").rglob("*.png")) == [
         "3/00000.png",
@@ -204,6 +204,7 @@ def test_help_imports_nothing_heavy():
         (["--epochs", "0"], 2, "epochs"),
         (["--minutes", "0"], 2, "minutes"),
         (["--run-dir", "full"], 2, "full is not an empty folder"),
+        (["--run-dir", "file/x"], 1, "Not a directory: file/x"),
         (["--export-dir", "file/x"], 2, "cannot write to file/x"),
         (["--condtional"], 2, "No such option"),
         (["--set", "image_size=2"], 2, "image_size"),
@@ -259,3 +260,11 @@ def test_what_is_no_model_is_said(run, tmp_path):
     fails(run("generate", "empty", "--output", "x.png"), 1, "is not a SavedModel of keras_gan")
     (tmp_path / "broken.keras").write_bytes(b"broken")
     fails(run("generate", "broken.keras", "--output", "x.png"), 1, "cannot load broken.keras")
+
+
+def test_a_mistake_in_a_real_process_is_one_line(tmp_path):
+    command = [sys.executable, str(ROOT / "cli.py"), "train", "--dataset", "mnits"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == ["Error: unknown dataset 'mnits': did you mean mnist or kmnist or emnist?"]

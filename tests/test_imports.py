@@ -12,7 +12,7 @@ ALLOWED = {
     **{name: set() for name in LEAVES - {"networks"}},
     "networks": {"networks"},
     # The defaults of compile(), sampling, and the method export().
-    "gan": {"losses", "sampling", "export"},
+    "gan": {"losses", "regularizers", "sampling", "export"},
     "export": {"gan", "sampling"},
     "presets": {"gan", "losses", "networks", "regularizers"},
     "cli": {"callbacks", "datasets", "export", "presets"},
