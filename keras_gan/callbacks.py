@@ -116,7 +116,7 @@ def sample_grid(gan, seed: int = 0) -> np.ndarray:
 
 
 def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
-    """Images side by side with thin gaps, small ones enlarged by a whole factor to 64 pixels at most.
+    """Images side by side with thin gaps, small ones enlarged smoothly, by a whole factor, to 64 pixels at most.
 
     Args:
         images: uint8 `(N, height, width, channels)`.
@@ -126,7 +126,10 @@ def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
         uint8 `(rows * ..., columns * ..., channels)`.
     """
     scale = max(1, 64 // max(images.shape[1:3]))
-    images = images.repeat(scale, axis=1).repeat(scale, axis=2)
+    if scale > 1:
+        size = (images.shape[2] * scale, images.shape[1] * scale)
+        enlarged = [np.asarray(_picture(image).resize(size, Image.Resampling.BICUBIC)) for image in images]
+        images = np.stack(enlarged).reshape(len(images), size[1], size[0], images.shape[3])
     count, height, width, channels = images.shape
     rows, gap = -(-count // columns), 2
     grid = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, "uint8")
@@ -138,4 +141,8 @@ def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
 
 def save_png(path, image: np.ndarray) -> None:
     """Writes a uint8 image `(height, width, 1 to 4 channels)`."""
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(path)
+    _picture(image).save(path)
+
+
+def _picture(image):
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)

@@ -140,7 +140,9 @@ def generate(model, num, labels, seed, truncation, output):
     """Sample from MODEL: a run folder, a .keras file or a SavedModel folder."""
     output = _check_output(output)
     load_tensorflow()
-    gan = _load(model)
+    from keras_gan.export import load
+
+    gan = load(model)
     if labels and not gan.num_classes:
         raise click.UsageError(f"{model} is unconditional: it takes no --label")
     if gan.num_classes:
@@ -157,9 +159,9 @@ def generate(model, num, labels, seed, truncation, output):
 def export(model, export_dir):
     """Write MODEL, a run folder or a .keras file, as a SavedModel for TensorFlow and TF Serving."""
     load_tensorflow()
-    from keras_gan.export import SavedGAN, next_version
+    from keras_gan.export import SavedGAN, load, next_version
 
-    gan = _load(model)
+    gan = load(model)
     if isinstance(gan, SavedGAN):
         raise click.UsageError(f"{model} is a SavedModel already")
     _check_writable(export_dir)
@@ -235,27 +237,6 @@ def _fit(gan, data, stream, config, run_dir):
         ],
     )
     return samples.path
-
-
-def _load(model):
-    """A GAN or a SavedGAN from a run folder, a .keras file or a SavedModel folder."""
-    import keras
-
-    from keras_gan.export import SavedGAN
-
-    if model.is_file():
-        files = [model]
-    else:
-        files = [path for path in (model / "model.keras", model / "checkpoints" / "last.keras") if path.exists()]
-    if not files:
-        return SavedGAN(model)
-    try:
-        gan = keras.saving.load_model(files[0])
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        raise click.ClickException(f"cannot load {files[0]}: {str(error).splitlines()[0]}") from error
-    if not hasattr(gan, "generate"):
-        raise click.ClickException(f"{files[0]} holds a {type(gan).__name__}, not a GAN")
-    return gan
 
 
 def _new_run_dir(run_dir, title):

@@ -101,7 +101,8 @@ def load(
         return _load_digits(split, size)
     if Path(name_or_path).is_dir():
         return _load_folder(Path(name_or_path), split, size)
-    if "/" in name_or_path.rstrip("/").partition("/")[2] or name_or_path.startswith((".", "/", "~")):
+    # What is left is a TFDS name, at most with a configuration: name/config.
+    if name_or_path.startswith((".", "/", "~")) or name_or_path.endswith("/") or name_or_path.count("/") > 1:
         raise ValueError(f"no folder {name_or_path}")
     return _load_tfds(name_or_path, split, size, data_dir)
 
@@ -202,12 +203,15 @@ def _load_tfds(name, split, size, data_dir):
         builder = tfds.builder(name, data_dir=data_dir)
     except tfds.core.registered.DatasetNotFoundError:
         known = ["digits", *tfds.list_builders(with_community_datasets=False)]
-        near = difflib.get_close_matches(name, known, n=3)
+        near = difflib.get_close_matches(name.lower(), known, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "give digits, a TFDS name, or a folder"
         raise ValueError(f"unknown dataset {name!r}: {hint}") from None
     if not builder.is_prepared():
         _check_network(name, builder.data_dir)
-        builder.download_and_prepare()
+        try:
+            builder.download_and_prepare()
+        except (tfds.download.DownloadError, AssertionError, OSError) as error:
+            raise ConnectionError(f"could not download and prepare {name}: {str(error).splitlines()[0]}") from error
     features = builder.info.features
     kinds = features.items() if isinstance(features, tfds.features.FeaturesDict) else ()
     image_key = next((key for key, kind in kinds if isinstance(kind, tfds.features.Image)), None)

@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gan.gan import float32_copy
+from keras_gan.gan import GAN, float32_copy
 from keras_gan.sampling import latents_of_seeds, sample, to_uint8
 
 # TF Serving leaves this folder of a SavedModel alone.
@@ -103,6 +103,32 @@ def next_version(folder) -> Path:
     return Path(folder) / str(max(versions, default=0) + 1)
 
 
+def load(path):
+    """A model to sample from, whatever form it is in.
+
+    Args:
+        path: a run folder of the command line, a `.keras` file, or a SavedModel folder (or a folder of its versions).
+
+    Returns:
+        a `GAN`, or for SavedModels a `SavedGAN`: both have `generate` and `num_classes`.
+
+    Raises:
+        ValueError: if it is none of these.
+    """
+    path = Path(path)
+    candidates = [path] if path.is_file() else [path / "model.keras", path / "checkpoints" / "last.keras"]
+    file = next((candidate for candidate in candidates if candidate.exists()), None)
+    if file is None:
+        return SavedGAN(path)
+    try:
+        gan = keras.saving.load_model(file)
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        raise ValueError(f"cannot load {file}: {str(error).splitlines()[0]}") from error
+    if not isinstance(gan, GAN):
+        raise ValueError(f"{file} holds a {type(gan).__name__}, not a keras_gan.GAN")
+    return gan
+
+
 class SavedGAN:
     """A SavedModel of this package, loaded to sample from, with `generate` as `keras_gan.GAN` has it.
 
@@ -119,7 +145,7 @@ class SavedGAN:
             versions = [path.parent for path in folder.glob("*/saved_model.pb") if path.parent.name.isdigit()]
             folder = max(versions, key=lambda path: int(path.name), default=folder)
         if not (folder / INFO).exists():
-            raise ValueError(f"{folder} is not a SavedModel of keras_gan: {INFO} is missing")
+            raise ValueError(f"{folder} is no run folder, .keras file or SavedModel of keras_gan")
         info = json.loads((folder / INFO).read_text())
         self.latent_dim, self.num_classes = info["latent_dim"], info["num_classes"]
         self.image_shape = tuple(info["image_shape"])

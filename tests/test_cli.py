@@ -257,7 +257,7 @@ def test_mistakes_of_generate(run, trained, tmp_path, arguments, status, message
 def test_what_is_no_model_is_said(run, tmp_path):
     fails(run("generate", "nowhere", "--output", "x.png"), 2, "nowhere")
     (tmp_path / "empty").mkdir()
-    fails(run("generate", "empty", "--output", "x.png"), 1, "is not a SavedModel of keras_gan")
+    fails(run("generate", "empty", "--output", "x.png"), 1, "is no run folder")
     (tmp_path / "broken.keras").write_bytes(b"broken")
     fails(run("generate", "broken.keras", "--output", "x.png"), 1, "cannot load broken.keras")
 

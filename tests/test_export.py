@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan.export import SavedGAN, next_version
+from keras_gan.export import SavedGAN, load, next_version
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +140,22 @@ def test_nothing_is_overwritten_or_left_half_written(trained, tmp_path, monkeypa
 
 
 def test_something_else_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="is not a SavedModel of keras_gan"):
+    with pytest.raises(ValueError, match="is no run folder"):
         SavedGAN(tmp_path)
+
+
+def test_load_takes_any_form_and_refuses_others(trained, tmp_path):
+    gan, folder = trained
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    gan.save(tmp_path / "run" / "checkpoints" / "last.keras")
+    for path in (folder, tmp_path / "run", str(tmp_path / "run" / "checkpoints" / "last.keras")):
+        np.testing.assert_array_equal(load(path).generate(2), gan.generate(2))
+    gan.generator.save(tmp_path / "run" / "model.keras")
+    with pytest.raises(ValueError, match="holds a Functional, not a"):
+        load(tmp_path / "run")
+    (tmp_path / "broken.keras").write_bytes(b"broken")
+    with pytest.raises(ValueError, match="cannot load"):
+        load(tmp_path / "broken.keras")
 
 
 def test_unconditional_models_and_points(make_gan, tmp_path):
