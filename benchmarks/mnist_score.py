@@ -19,7 +19,7 @@ import click
 import keras
 import numpy as np
 from keras import layers
-from scipy.linalg import sqrtm
+from scipy.linalg import eigvals
 
 from keras_gan import datasets
 
@@ -51,8 +51,9 @@ def classifier(train, test):
 
 def frechet_distance(one, other):
     means, covariances = zip(*((x.mean(0), np.cov(x, rowvar=False, dtype="float64")) for x in (one, other)))
-    root = sqrtm(covariances[0] @ covariances[1]).real
-    return np.sum((means[0] - means[1]) ** 2) + np.trace(covariances[0] + covariances[1] - 2.0 * root)
+    # The trace of a matrix's square root is the sum of the roots of its eigenvalues, also where it is singular.
+    roots = np.sqrt(np.maximum(eigvals(covariances[0] @ covariances[1]).real, 0.0))
+    return np.sum((means[0] - means[1]) ** 2) + np.trace(covariances[0] + covariances[1]) - 2.0 * roots.sum()
 
 
 @click.command()

@@ -86,7 +86,11 @@ class Config:
 
 
 def dcgan() -> Config:
-    """Transposed and strided convolutions, cross-entropy with R1: the best pictures in two minutes on two cores."""
+    """Transposed and strided convolutions, cross-entropy with R1: the best pictures in two minutes.
+
+    `train --dataset mnist --conditional --minutes 2` on two cores: label agreement 99.3 to 99.4 %, Fréchet distance 2.6
+    to 3.0 over three seeds (`benchmarks/mnist_score.py`).
+    """
     return Config(
         r1=0.3,
         generator_learning_rate=2e-3,
@@ -99,7 +103,11 @@ def dcgan() -> Config:
 
 
 def mlp() -> Config:
-    """The first GAN: dense networks, cross-entropy, Adam 2e-4, with the numbers of the tutorials."""
+    """The first GAN, with the numbers of the tutorials: dense networks, cross-entropy, Adam 2e-4.
+
+    `train --dataset mnist --conditional --preset mlp`, three and a half minutes on two cores: label agreement 95.6 %,
+    Fréchet distance 59 (`benchmarks/mnist_score.py`).
+    """
     return Config(
         generator="mlp",
         discriminator="mlp",
