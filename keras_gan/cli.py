@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import json
 import os
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -32,8 +33,12 @@ class OneLineErrors(click.Group):
             self._stop("interrupted", 130)
         except OSError as error:
             self._stop(f"{error.strerror}: {error.filename}" if error.filename else str(error), 1)
-        except (ValueError, MemoryError) as error:
-            self._stop(str(error) or "out of memory: try a smaller --batch-size", 1)
+        except ValueError as error:
+            self._stop(str(error), 1)
+        except Exception as error:
+            if type(error).__name__ not in ("MemoryError", "ResourceExhaustedError"):
+                raise
+            self._stop("out of memory: try a smaller --batch-size, or smaller images or networks", 1)
 
     def _stop(self, message, status):
         click.echo(f"Error: {' '.join(message.split())}", err=True)
@@ -47,7 +52,7 @@ def load_tensorflow():
         os.dup2(aside.fileno(), 2)
         try:
             importlib.import_module("tensorflow")
-        except BaseException:
+        except Exception:
             aside.seek(0)
             os.write(stderr, aside.read())
             raise
@@ -75,7 +80,9 @@ def main():
 @click.option("--dataset", metavar="NAME|FOLDER", help="digits (the default), a TFDS image dataset, or a folder.")
 @click.option("--conditional/--unconditional", default=None, help="Learn to draw a given class, or not (the default).")
 @click.option("--preset", "preset_name", metavar="NAME", default="dcgan", show_default=True, help="See `presets`.")
-@click.option("--epochs", type=click.IntRange(min=1), help="Stop after so many epochs.")
+@click.option(
+    "--epochs", type=click.IntRange(min=1), help="Stop after so many epochs, each a pass and 250 steps at least."
+)
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so many minutes.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Images a step.")
 @click.option("--seed", type=click.IntRange(min=0), help="Chooses weights, noise and order of the data.")
@@ -120,7 +127,7 @@ def train(dataset, conditional, preset_name, epochs, minutes, batch_size, seed, 
     click.echo(f"\nRun folder   {run_dir}")
     click.echo(f"Samples      {grid}")
     click.echo(f"SavedModel   {version}")
-    click.echo(f"Sample it    {_program()} generate {run_dir} --num 64{label} --output samples.png")
+    click.echo(f"Sample it    {_program()} generate {shlex.quote(str(run_dir))} --num 64{label} --output samples.png")
 
 
 @main.command()
@@ -219,6 +226,8 @@ def _fit(gan, data, stream, config, run_dir):
     click.echo(
         f"Training on {len(data):,} images of {'x'.join(map(str, data.image_shape))}, {config.precision}, in {run_dir}"
     )
+    if config.conditional and data.class_names != tuple(map(str, range(data.num_classes))):
+        click.echo("Labels: " + ", ".join(f"{label} {name}" for label, name in enumerate(data.class_names)))
     samples = callbacks.SampleImages(run_dir / "samples", run_dir / "logs")
     (run_dir / "checkpoints").mkdir()
     gan.fit(

@@ -14,7 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+SPLITS = {"train", "test", "validation", "valid", "val"}
 MEMORY_LIMIT = 8 * 2**30
+SET_SIZE = "set image_size, on the command line --set image_size=64"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -165,33 +167,40 @@ def _load_digits(split, size):
 
 
 def _load_folder(folder, split, size):
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     name = folder.resolve().name
-    if (folder / split).is_dir():
+    folders = {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    # Else a class that is called "train" would pass for a split.
+    if split in folders and folders <= SPLITS:
         folder = folder / split
     elif split != "train":
         raise ValueError(f"no folder {folder / split}")
     classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    pattern = "*/*" if classes else "*"
-    files = sorted(path for path in folder.glob(pattern) if path.suffix.lower() in SUFFIXES)
+    found = sorted(folder.glob("*/*" if classes else "*"))
+    files = [path for path in found if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
     if not files:
         raise ValueError(f"no images in {folder}: expected {'/'.join(SUFFIXES)} files, in class folders or directly")
-    images, first = [], None
-    for path in files:
+
+    def read(path, look):
         try:
             with Image.open(path) as image:
-                mode = first[0] if first else ("L" if image.mode in ("1", "L", "I", "I;16", "LA") else "RGB")
-                pixels = np.asarray(image.convert(mode), dtype="uint8")
+                return look(image)
         except (OSError, SyntaxError) as error:
             raise OSError(f"cannot read the image {path}: {error}") from None
-        pixels = _resize(pixels.reshape(*pixels.shape[:2], -1), size)
-        first = first or (mode, pixels.shape, path)
-        if pixels.shape != first[1]:
-            raise ValueError(
-                f"images differ in size: {first[2]} is {first[1][:2]}, {path} is {pixels.shape[:2]}; set image_size"
-            )
-        images.append(pixels)
+
+    modes = {path: read(path, lambda image: image.mode) for path in files}
+    deep = next((path for path, mode in modes.items() if mode[0] in "IF"), None)
+    if deep:
+        raise ValueError(f"{deep} has more than 8 bits a channel: convert it to 8 bits first")
+    mode = "L" if set(modes.values()) <= {"1", "L", "LA"} else "RGB"
+    images = []
+    for path in files:
+        pixels = read(path, lambda image: np.asarray(ImageOps.exif_transpose(image).convert(mode), dtype="uint8"))
+        images.append(_resize(pixels.reshape(*pixels.shape[:2], -1), size))
+        if images[-1].shape != images[0].shape:
+            sizes = f"{files[0]} is {images[0].shape[:2]}, {path} is {images[-1].shape[:2]}"
+            raise ValueError(f"images differ in size: {sizes}; {SET_SIZE}")
     labels = [classes.index(path.parent.name) for path in files] if classes else None
     return from_arrays(np.stack(images), labels, classes or None, name)
 
@@ -223,12 +232,12 @@ def _load_tfds(name, split, size, data_dir):
     height, width, channels = features[image_key].shape
     count = builder.info.splits[split].num_examples
     if size is None and None in (height, width):
-        raise ValueError(f"the images of {name} differ in size: set image_size")
+        raise ValueError(f"the images of {name} differ in size: {SET_SIZE}")
     if features[image_key].np_dtype != np.uint8:
         raise ValueError(f"the images of {name} are {features[image_key].np_dtype.__name__}, not uint8")
     shape = (*(size or (height, width)), channels or 3)
     if count * int(np.prod(shape)) > MEMORY_LIMIT:
-        raise ValueError(f"{count:,} images of {shape} of {name} take over 8 GiB: set a smaller image_size")
+        raise ValueError(f"{count:,} images of {shape} of {name} take over 8 GiB: {SET_SIZE}")
 
     def read(example):
         image = _resize(example[image_key], size)

@@ -14,6 +14,7 @@ Models of anything but images have `sample` float32 in place of `image`, and no 
 import json
 import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import keras
@@ -120,6 +121,8 @@ def load(path):
     file = next((candidate for candidate in candidates if candidate.exists()), None)
     if file is None:
         return SavedGAN(path)
+    if not zipfile.is_zipfile(file):
+        raise ValueError(f"cannot load {file}: it is no .keras file, or an incomplete one")
     try:
         gan = keras.saving.load_model(file)
     except (ValueError, TypeError, OSError, KeyError) as error:
@@ -149,7 +152,10 @@ class SavedGAN:
         info = json.loads((folder / INFO).read_text())
         self.latent_dim, self.num_classes = info["latent_dim"], info["num_classes"]
         self.image_shape = tuple(info["image_shape"])
-        self._model = tf.saved_model.load(str(folder))
+        try:
+            self._model = tf.saved_model.load(str(folder))
+        except (tf.errors.OpError, OSError) as error:
+            raise ValueError(f"cannot load the SavedModel {folder}: it is incomplete or damaged") from error
 
     def generate(self, num: int, labels=None, seed: int = 0, truncation: float | None = None) -> np.ndarray:
         """As `GAN.generate`, with whole labels only."""
@@ -157,6 +163,8 @@ class SavedGAN:
         def render(latents, labels):
             inputs = {"latents": latents}
             if labels is not None:
+                if not tf.reduce_all((labels == 0.0) | (labels == 1.0)):
+                    raise ValueError("a SavedModel takes whole labels, not mixtures of classes")
                 inputs["label"] = tf.argmax(labels, axis=-1)
             (samples,) = self._model.signatures["generate_from_latents"](**inputs).values()
             return samples

@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from keras_gan.checks import check_networks, checked_data, reason
 from keras_gan.losses import NonSaturating
 from keras_gan.regularizers import R1
 from keras_gan.sampling import sample, to_uint8
@@ -26,7 +27,8 @@ class GAN(keras.Model):
         generator: functional model, latents `(batch, latent_dim)` or `[latents, labels]` -> images.
         discriminator: functional model, images or `[images, labels]` -> logits `(batch, ..., heads)`.
         augmentation: `None`, or a function `(images, seed) -> images` applied, differentiably, to all that the
-            discriminator sees; `seed` is an int64 tensor `(2,)` for `tf.random.stateless_*`.
+            discriminator sees (registered with Keras, if the model is to be saved); `seed` is an int64 tensor
+            `(2,)` for `tf.random.stateless_*`.
         ema_decay: decay of the exponential moving average that makes `ema_generator`, in [0, 1). It is ramped up from
             the first step, as `min(ema_decay, (1 + step) / (10 + step))`.
         seed: non-negative int, source of every random draw; drawn when `None`.
@@ -48,13 +50,15 @@ class GAN(keras.Model):
 
     def __init__(self, generator, discriminator, augmentation=None, ema_decay=0.999, seed=None, **kwargs):
         super().__init__(**kwargs)
-        _check_networks(generator, discriminator)
+        check_networks(generator, discriminator)
         if not 0.0 <= ema_decay < 1.0:
             raise ValueError(f"ema_decay must be in [0, 1), got {ema_decay!r}")
         self.generator = generator
         self.discriminator = discriminator
         self.augmentation = augmentation
         self.ema_decay = ema_decay
+        if seed is not None and not 0 <= seed < 2**63:
+            raise ValueError(f"seed must be an int >= 0 that fits 64 bits, got {seed}")
         self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else int(seed)
         self.ema_generator = float32_copy(generator)
         self.step = self.add_weight(
@@ -109,6 +113,7 @@ class GAN(keras.Model):
         self.regularizers = [R1(0.3)] if regularizers is None else list(regularizers)
         self.discriminator_steps = discriminator_steps
         self.evaluation_metrics = list(metrics)
+        self._compile_options = kwargs
         names = ["d_loss", "g_loss", "d_real", "d_fake", "d_accuracy", *(r.name for r in self.regularizers)]
         if len(set(names)) < len(names):
             raise ValueError(f"two regularizers have one name: {names[5:]}")
@@ -120,6 +125,24 @@ class GAN(keras.Model):
         if not self.compiled:
             return []
         return [*self._trackers.values(), *self.evaluation_metrics, self._evaluation_batches]
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.fit`, with the data checked: arrays before the training, datasets batch by batch.
+
+        Raises:
+            ValueError: if data contain NaN, float images are outside [-1, 1], labels are missing or out of range, or
+                there is validation data but no metric.
+        """
+        self._assert_compile_called("fit")
+        if kwargs.get("validation_data") is not None and not self.evaluation_metrics:
+            raise ValueError("nothing to evaluate: give compile() metrics")
+        x, y = checked_data(x, y, self.num_classes)
+        try:
+            return super().fit(x, y, *args, **kwargs)
+        except tf.errors.InvalidArgumentError as error:
+            if message := reason(error):
+                raise ValueError(message) from None
+            raise
 
     def call(self, inputs, training=False):
         """Images of the averaged generator for latents or `[latents, labels]`."""
@@ -221,28 +244,26 @@ class GAN(keras.Model):
 
         return sample(render, num, labels, seed, truncation, self.latent_dim, self.num_classes)
 
-    def export(self, filepath, **kwargs):
+    def export(self, filepath):
         """Writes a SavedModel with the signatures of `keras_gan.export`, for TensorFlow and TF Serving."""
         from keras_gan.export import export_saved_model
 
-        export_saved_model(self, filepath, **kwargs)
+        export_saved_model(self, filepath)
 
     def _unpack(self, data):
         """`(data, labels)` as float32 real samples and one-hot labels, or `None` when unconditional."""
-        real, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        real, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if isinstance(real, (dict, list, tuple)):
             raise ValueError("fit() takes images or (images, labels); with TFDS, load with as_supervised=True")
+        if sample_weight is not None:
+            raise ValueError("a GAN takes no sample weights or class weights")
         if tuple(real.shape[1:]) != self.image_shape:
             raise ValueError(f"these networks take samples of shape {self.image_shape}, got {tuple(real.shape[1:])}")
         if real.dtype == tf.uint8:
             real = ops.cast(real, "float32") / 127.5 - 1.0
-        elif real.dtype.is_floating:
-            real = tf.debugging.check_numerics(ops.cast(real, "float32"), "the data contain NaN or infinity")
-            if len(self.image_shape) == 3:
-                message = "float images must be in [-1, 1] (uint8 images, in [0, 255], are rescaled for you)"
-                tf.debugging.assert_less_equal(ops.max(ops.abs(real)), 1.001, message)
-        else:
+        elif not real.dtype.is_floating:
             raise ValueError(f"samples must be uint8 in [0, 255] or float in [-1, 1], got {real.dtype.name}")
+        real = ops.cast(real, "float32")
         if self.num_classes is None:
             return real, None
         if labels is None:
@@ -252,11 +273,7 @@ class GAN(keras.Model):
         if not labels.dtype.is_integer or labels.shape[1:] not in ((), (1,)):
             expected = f"int (batch,) or float (batch, {self.num_classes})"
             raise ValueError(f"labels must be {expected}, got {labels.dtype.name} {labels.shape}")
-        labels = ops.reshape(ops.cast(labels, "int64"), (-1,))
-        message = f"labels must be in [0, {self.num_classes})"
-        tf.debugging.assert_non_negative(labels, message)
-        tf.debugging.assert_less(labels, tf.constant(self.num_classes, "int64"), message)
-        return real, ops.one_hot(labels, self.num_classes, dtype="float32")
+        return real, ops.one_hot(ops.reshape(labels, (-1,)), self.num_classes, dtype="float32")
 
     def _seed(self, *purpose, step=None):
         """Seed for stateless draws, a function of (seed, step, replica, purpose)."""
@@ -322,6 +339,7 @@ class GAN(keras.Model):
             "regularizers": self.regularizers,
             "discriminator_steps": self.discriminator_steps,
             "metrics": self.evaluation_metrics,
+            **self._compile_options,
         }
         return {key: keras.saving.serialize_keras_object(part) for key, part in parts.items()}
 
@@ -358,7 +376,7 @@ def float32_copy(network):
             config["dtype"] = "float32"
         return layer.__class__.from_config(config)
 
-    copy = keras.models.clone_model(network, clone_function=copy_layer)
+    copy = keras.models.clone_model(network, clone_function=copy_layer, recursive=True)
     copy.set_weights(network.get_weights())
     copy.trainable = False
     return copy
@@ -373,23 +391,3 @@ def _prepare_optimizer(optimizer, network):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(network.trainable_variables)
     return optimizer
-
-
-def _check_networks(generator, discriminator):
-    for name, network in (("generator", generator), ("discriminator", discriminator)):
-        if not isinstance(network, keras.Model) or not getattr(network, "inputs", None):
-            raise ValueError(f"the {name} must be a functional or Sequential keras model with its inputs defined")
-        if len(network.inputs) > 2 or len(network.outputs) != 1:
-            raise ValueError(f"the {name} must have one output, and one input or two (the second: one-hot labels)")
-    if len(generator.inputs[0].shape) != 2:
-        raise ValueError(f"the generator's latents must be (batch, latent_dim), got {generator.inputs[0].shape}")
-    made, seen = tuple(generator.outputs[0].shape[1:]), tuple(discriminator.inputs[0].shape[1:])
-    if made != seen:
-        raise ValueError(f"the generator makes samples of shape {made}, the discriminator takes {seen}")
-    labels = [tuple(network.inputs[1].shape[1:]) for network in (generator, discriminator) if len(network.inputs) == 2]
-    if len(labels) == 1:
-        raise ValueError("one network is conditional and the other is not: give both a label input, or neither")
-    if labels and (labels[0] != labels[1] or len(labels[0]) != 1):
-        raise ValueError(
-            f"both networks must take one-hot labels (batch, num_classes), got {labels[0]} and {labels[1]}"
-        )

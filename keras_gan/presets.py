@@ -78,8 +78,8 @@ class Config:
             if value is not None and not value > 0:
                 raise ValueError(f"{name} must be greater than 0, got {value}")
         for name in ("generator_learning_rate", "discriminator_learning_rate", "r1", "r2", "gradient_penalty", "seed"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+            if not 0 <= getattr(self, name) < 2**63:
+                raise ValueError(f"{name} must be a number from 0 on, got {getattr(self, name)}")
         for name in ("beta_1", "beta_2", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")

@@ -124,6 +124,27 @@ def test_resizing_crops_to_the_proportions_wanted():
     np.testing.assert_array_equal(datasets._resize(image, (4, 4)), np.full((4, 4, 1), 200))
 
 
+def test_a_class_called_train_is_a_class(tmp_path):
+    for name in ("train", "bus", "car"):
+        write_images(tmp_path / name)
+    assert datasets.load(str(tmp_path)).class_names == ("bus", "car", "train")
+
+
+def test_one_colour_image_makes_the_folder_colour_and_hidden_files_do_not_count(tmp_path):
+    write_images(tmp_path / "a", mode="L")
+    Image.new("RGB", (10, 8), (200, 0, 0)).save(tmp_path / "a" / "z.png")
+    (tmp_path / "a" / "._0.png").write_bytes(b"left by another system")
+    data = datasets.load(str(tmp_path / "a"))
+    assert data.image_shape == (8, 10, 3)
+    assert data.images[-1, 0, 0].tolist() == [200, 0, 0]
+
+
+def test_sixteen_bits_are_refused(tmp_path):
+    write_images(tmp_path / "a", mode="I;16")
+    with pytest.raises(ValueError, match=r"0\.png has more than 8 bits a channel"):
+        datasets.load(str(tmp_path / "a"))
+
+
 def test_an_unreadable_image_is_named(tmp_path):
     write_images(tmp_path / "a")
     (tmp_path / "a" / "1.png").write_bytes(b"not a picture")
@@ -192,7 +213,7 @@ def test_tfds_by_name(prepared):
 
 def test_tfds_without_labels_and_of_several_sizes(prepared):
     assert datasets.load("plain", data_dir=prepared).labels is None
-    with pytest.raises(ValueError, match="images of mixed differ in size: set image_size"):
+    with pytest.raises(ValueError, match="images of mixed differ in size: set image_size, on the command line --set"):
         datasets.load("mixed", data_dir=prepared)
     assert datasets.load("mixed", image_size=(5, 4), data_dir=prepared).image_shape == (5, 4, 1)
     with pytest.raises(ValueError, match="tiny has the splits train, test, not valid"):

@@ -113,6 +113,8 @@ def test_saved_gan_samples_as_the_model_does(trained):
         np.testing.assert_array_equal(saved.generate(3, truncation=0.5), gan.generate(3, truncation=0.5))
     with pytest.raises(ValueError, match="label 3 is out of range"):
         saved.generate(1, labels=3)
+    with pytest.raises(ValueError, match="whole labels"):
+        saved.generate(1, labels=[[0.5, 0.5, 0.0]])
 
 
 def test_the_last_version_is_taken(trained, tmp_path):
@@ -154,8 +156,12 @@ def test_load_takes_any_form_and_refuses_others(trained, tmp_path):
     with pytest.raises(ValueError, match="holds a Functional, not a"):
         load(tmp_path / "run")
     (tmp_path / "broken.keras").write_bytes(b"broken")
-    with pytest.raises(ValueError, match="cannot load"):
+    with pytest.raises(ValueError, match="or an incomplete one"):
         load(tmp_path / "broken.keras")
+    gan.export(tmp_path / "damaged" / "1")
+    (tmp_path / "damaged" / "1" / "saved_model.pb").write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="incomplete or damaged"):
+        load(tmp_path / "damaged")
 
 
 def test_unconditional_models_and_points(make_gan, tmp_path):

@@ -1,0 +1,87 @@
+"""What can be wrong with networks and data, said in one line before it does harm.
+
+Data are checked before and beside the compiled step, never in it: XLA drops assertions without a word.
+"""
+
+import re
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+# Marks our own messages among the many lines of an error of TensorFlow.
+_MARK = "keras_gan: "
+
+
+def check_networks(generator, discriminator) -> None:
+    """Raises `ValueError` if the two networks do not fit each other, or are not what `GAN` takes."""
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        if not isinstance(network, keras.Model) or not getattr(network, "inputs", None):
+            raise ValueError(f"the {name} must be a functional or Sequential keras model with its inputs defined")
+        if len(network.inputs) > 2 or len(network.outputs) != 1:
+            raise ValueError(f"the {name} must have one output, and one input or two (the second: one-hot labels)")
+    if len(generator.inputs[0].shape) != 2:
+        raise ValueError(f"the generator's latents must be (batch, latent_dim), got {generator.inputs[0].shape}")
+    made, seen = tuple(generator.outputs[0].shape[1:]), tuple(discriminator.inputs[0].shape[1:])
+    if made != seen:
+        raise ValueError(f"the generator makes samples of shape {made}, the discriminator takes {seen}")
+    labels = [tuple(network.inputs[1].shape[1:]) for network in (generator, discriminator) if len(network.inputs) == 2]
+    if len(labels) == 1:
+        raise ValueError("one network is conditional and the other is not: give both a label input, or neither")
+    if labels and (labels[0] != labels[1] or len(labels[0]) != 1):
+        raise ValueError(
+            f"both networks must take one-hot labels (batch, num_classes), got {labels[0]} and {labels[1]}"
+        )
+
+
+def checked_data(x, y, num_classes: int | None):
+    """The data of `fit()`, arrays checked now, batches of a `tf.data.Dataset` as they come.
+
+    Args:
+        x: samples, or a dataset of samples or `(samples, labels)`.
+        y: labels beside arrays, or `None`.
+        num_classes: number of classes, `None` when unconditional.
+
+    Raises:
+        ValueError: if arrays hold NaN, float images outside [-1, 1], or labels out of range.
+    """
+    if isinstance(x, tf.data.Dataset):
+        return x.map(lambda *batch: _assert_batch(batch, num_classes)), y
+    if isinstance(x, np.ndarray) and isinstance(y, np.ndarray | None):
+        for holds, message in _conditions(x, y, num_classes, np):
+            if not holds:
+                raise ValueError(message)
+    return x, y
+
+
+def reason(error: Exception) -> str | None:
+    """The message of a check that failed inside TensorFlow, or `None` if the error is none of ours."""
+    found = re.search(rf"{_MARK}(.*?)(\]|\n|$)(?!\w)", str(error))
+    return found and found.group(1).replace("\\'", "'")
+
+
+def _assert_batch(batch, num_classes):
+    x, y, _ = keras.utils.unpack_x_y_sample_weight(batch if len(batch) > 1 else batch[0])
+    if tf.is_tensor(x) and (y is None or tf.is_tensor(y)):
+        asserts = [
+            tf.debugging.Assert(holds, [_MARK + message]) for holds, message in _conditions(x, y, num_classes, tf.math)
+        ]
+        with tf.control_dependencies(asserts):
+            batch = tf.nest.map_structure(tf.identity, batch)
+    return batch if len(batch) > 1 else batch[0]
+
+
+def _conditions(x, y, num_classes, math):
+    """Pairs of what must hold and what to say if it does not; `math` is `numpy` or `tf.math`."""
+    every = math.all if math is np else math.reduce_all
+    if np.issubdtype(_numpy_dtype(x), np.floating):
+        yield every(math.isfinite(x) if math is np else math.is_finite(x)), "the data contain NaN or infinity"
+        if len(x.shape) == 4:
+            message = "float images must be within -1 and 1 (uint8 images, 0 to 255, are rescaled for you)"
+            yield every(math.abs(x) <= 1.001), message
+    if num_classes and y is not None and np.issubdtype(_numpy_dtype(y), np.integer):
+        yield every((y >= 0) & (y < num_classes)), f"labels must be 0 to {num_classes - 1}, as the networks are built"
+
+
+def _numpy_dtype(values):
+    return values.dtype if isinstance(values, np.ndarray) else values.dtype.as_numpy_dtype
