@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import importlib
 import json
+import logging
 import os
 import shlex
 import sys
@@ -47,6 +48,7 @@ class OneLineErrors(click.Group):
 
 def load_tensorflow():
     """Imports TensorFlow, with stderr put aside: it prints notices that no setting turns off (tensorflow#100442)."""
+    logging.getLogger("absl").setLevel(logging.ERROR)
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as aside:
         os.dup2(aside.fileno(), 2)
