@@ -9,6 +9,7 @@ from keras_gan.checks import check_networks, checked_data, reason
 from keras_gan.losses import NonSaturating
 from keras_gan.regularizers import R1
 from keras_gan.sampling import sample, to_uint8
+from keras_gan.updates import apply_if_finite, prepare_optimizer, scale_loss
 
 # What a stateless draw is for: no two purposes share numbers within a step.
 _DISCRIMINATOR, _GENERATOR, _PENALTY, _EVALUATION = range(4)
@@ -64,6 +65,9 @@ class GAN(keras.Model):
         self.step = self.add_weight(
             name="step", dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
         )
+        self.skipped = self.add_weight(
+            name="skipped", dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
+        )
         self.built = True
 
     @property
@@ -107,8 +111,8 @@ class GAN(keras.Model):
             raise ValueError("generator_optimizer and discriminator_optimizer must be two objects: each keeps state")
         if discriminator_steps < 1:
             raise ValueError(f"discriminator_steps must be at least 1, got {discriminator_steps}")
-        self.discriminator_optimizer = _prepare_optimizer(discriminator_optimizer, self.discriminator)
-        self.generator_optimizer = _prepare_optimizer(generator_optimizer, self.generator)
+        self.discriminator_optimizer = prepare_optimizer(discriminator_optimizer, self.discriminator)
+        self.generator_optimizer = prepare_optimizer(generator_optimizer, self.generator)
         self.adversarial_loss = NonSaturating() if loss is None else loss
         self.regularizers = [R1(0.3)] if regularizers is None else list(regularizers)
         self.discriminator_steps = discriminator_steps
@@ -150,10 +154,13 @@ class GAN(keras.Model):
 
     def train_step(self, data):
         real, labels = self._unpack(data)
-        for repeat in range(self.discriminator_steps):
-            self._train_discriminator(real, labels, repeat)
-        self._train_generator(real, labels)
-        self._update_ema_generator()
+        statistics = [w for network in (self.discriminator, self.generator) for w in network.non_trainable_weights]
+        before = [tf.identity(weight.value) for weight in statistics]
+        finite = [self._train_discriminator(real, labels, repeat) for repeat in range(self.discriminator_steps)]
+        finite = ops.all(ops.stack([*finite, self._train_generator(real, labels)]))
+        for weight, value in zip(statistics, before):
+            weight.assign(ops.where(finite, weight, value))
+        self.skipped.assign(ops.where(finite, 0, self.skipped + 1))
         self.step.assign_add(1)
         return {name: tracker.result() for name, tracker in self._trackers.items()}
 
@@ -175,8 +182,9 @@ class GAN(keras.Model):
             real_logits = scored[id(real)] if id(real) in scored else discriminate(real)
             fake_logits = scored[id(fake)] if id(fake) in scored else discriminate(fake)
             loss = ops.mean(self.adversarial_loss.discriminator_loss(real_logits, fake_logits))
-            total = self._scale(loss + sum(penalties.values()), self.discriminator_optimizer)
-        self._apply(tape, total, self.discriminator, self.discriminator_optimizer)
+            total = loss + sum(penalties.values())
+            scaled = scale_loss(total, self.discriminator_optimizer)
+        finite = apply_if_finite(tape, total, scaled, self.discriminator, self.discriminator_optimizer)
         self._track(
             penalties,
             d_loss=loss,
@@ -184,6 +192,7 @@ class GAN(keras.Model):
             d_fake=ops.mean(fake_logits),
             d_accuracy=ops.mean(ops.cast(real_logits > fake_logits, "float32")),
         )
+        return finite
 
     def _train_generator(self, real, labels):
         seed = self._seed(_GENERATOR)
@@ -192,9 +201,10 @@ class GAN(keras.Model):
             fake = self._generate_like(real, labels, seed)
             fake_logits = self._discriminate(fake, labels, seed)
             loss = ops.mean(self.adversarial_loss.generator_loss(real_logits, fake_logits))
-            total = self._scale(loss, self.generator_optimizer)
-        self._apply(tape, total, self.generator, self.generator_optimizer)
+            scaled = scale_loss(loss, self.generator_optimizer)
         self._track(g_loss=loss)
+        then = self._update_ema_generator
+        return apply_if_finite(tape, loss, scaled, self.generator, self.generator_optimizer, then)
 
     def _update_ema_generator(self):
         step = ops.cast(self.step, "float32")
@@ -299,14 +309,6 @@ class GAN(keras.Model):
             images = self.augmentation(images, seed)
         return ops.cast(self.discriminator(_inputs(images, labels), training=True), "float32")
 
-    def _scale(self, loss, optimizer):
-        # Gradients are summed over replicas.
-        return optimizer.scale_loss(loss / tf.distribute.get_strategy().num_replicas_in_sync)
-
-    def _apply(self, tape, loss, network, optimizer):
-        variables = network.trainable_variables
-        optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
-
     def _track(self, values=(), **more):
         for name, value in {**dict(values), **more}.items():
             self._trackers[name].update_state(value)
@@ -380,14 +382,3 @@ def float32_copy(network):
     copy.set_weights(network.get_weights())
     copy.trainable = False
     return copy
-
-
-def _prepare_optimizer(optimizer, network):
-    optimizer = (
-        keras.optimizers.Adam(2e-3, beta_1=0.0, beta_2=0.99) if optimizer is None else keras.optimizers.get(optimizer)
-    )
-    half = any(layer.compute_dtype == "float16" for layer in network.layers)
-    if half and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    optimizer.build(network.trainable_variables)
-    return optimizer

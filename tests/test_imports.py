@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "keras_gan"
-LEAVES = {"checks", "losses", "regularizers", "callbacks", "sampling", "datasets", "networks"}
+LEAVES = {"checks", "updates", "losses", "regularizers", "callbacks", "sampling", "datasets", "networks"}
 ALLOWED = {
     "__init__": set(),
     **{name: set() for name in LEAVES - {"networks"}},
     "networks": {"networks"},
     # The defaults of compile(), sampling, and the method export().
-    "gan": {"checks", "losses", "regularizers", "sampling", "export"},
+    "gan": {"checks", "losses", "regularizers", "sampling", "updates", "export"},
     "export": {"gan", "sampling"},
     "presets": {"gan", "losses", "networks", "regularizers"},
     "cli": {"callbacks", "datasets", "export", "presets"},
