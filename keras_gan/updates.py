@@ -68,3 +68,43 @@ def apply_if_finite(tape, loss, scaled, network, optimizer, then=lambda: None):
 
 def _floating(part):
     return part is not None and part.dtype.is_floating
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate schedule times a constant.
+
+    Args:
+        schedule: a `LearningRateSchedule`.
+        factor: float > 0.
+    """
+
+    def __init__(self, schedule, factor: float):
+        self.schedule = schedule
+        self.factor = factor
+
+    def __call__(self, step):
+        return self.factor * self.schedule(step)
+
+    def get_config(self) -> dict:
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule), "factor": self.factor}
+
+    @classmethod
+    def from_config(cls, config: dict):
+        return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["factor"])
+
+
+def lower_learning_rate(optimizer, factor: float, total: float) -> None:
+    """Multiplies a constant learning rate by `factor`; makes a schedule `total` times what it was at first.
+
+    A compiled train function must be made anew (`make_train_function(force=True)`) where there is a schedule.
+    """
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        optimizer = optimizer.inner_optimizer
+    rate = optimizer.get_config()["learning_rate"]
+    if isinstance(rate, dict):
+        schedule = keras.saving.deserialize_keras_object(rate)
+        first = schedule.schedule if isinstance(schedule, ScaledSchedule) else schedule
+        optimizer.learning_rate = ScaledSchedule(first, total)
+    else:
+        optimizer.learning_rate = rate * factor

@@ -4,6 +4,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_gan import callbacks
+from keras_gan.callbacks import progress
 
 
 def read(path):
@@ -63,7 +64,7 @@ class Clock:
 
 
 def test_time_limit_stops_after_the_step_that_reaches_it(make_gan, images, monkeypatch):
-    monkeypatch.setattr(callbacks, "time", Clock())
+    monkeypatch.setattr(progress, "time", Clock())
     gan = make_gan()
     gan.fit(images[0], batch_size=8, epochs=10, verbose=0, callbacks=[callbacks.TimeLimit(0.5)])
     assert int(gan.step) == 3
@@ -73,7 +74,13 @@ def test_time_limit_stops_after_the_step_that_reaches_it(make_gan, images, monke
 
 def test_progress_shows_the_time_where_there_is_a_limit(make_gan, images, capsys):
     gan = make_gan()
-    gan.fit(images[0], batch_size=16, epochs=2, verbose=0, callbacks=[callbacks.Progress(minutes=3)])
+    gan.fit(
+        images[0],
+        batch_size=16,
+        epochs=2,
+        verbose=0,
+        callbacks=[callbacks.TimeLimit(3), callbacks.Progress(callbacks.TimeLimit(3))],
+    )
     out = capsys.readouterr().out
     assert "Epoch 1, 0.0 of 3 minutes" in out
     assert "d_loss" in out

@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "keras_gan"
-LEAVES = {"checks", "updates", "losses", "regularizers", "callbacks", "sampling", "datasets", "networks"}
+LEAVES = {"checks", "updates", "losses", "regularizers", "sampling", "datasets", "checkpoints"}
 ALLOWED = {
     "__init__": set(),
-    **{name: set() for name in LEAVES - {"networks"}},
+    **{name: set() for name in LEAVES},
     "networks": {"networks"},
+    "callbacks": {"callbacks", "checkpoints", "updates"},
     # The defaults of compile(), sampling, and the method export().
     "gan": {"checks", "losses", "regularizers", "sampling", "updates", "export"},
     "export": {"gan", "sampling"},

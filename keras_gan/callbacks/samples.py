@@ -1,7 +1,5 @@
-"""Callbacks for the training of a `keras_gan.GAN`, beside those of Keras."""
+"""Pictures of what the generator draws."""
 
-import sys
-import time
 from pathlib import Path
 
 import keras
@@ -44,65 +42,6 @@ class SampleImages(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         if self.writer:
             self.writer.close()
-
-
-class TimeLimit(keras.callbacks.Callback):
-    """Stops training after the step in which a time limit is reached.
-
-    Args:
-        minutes: float > 0, counted from the start of training, the compilation of the step included.
-    """
-
-    def __init__(self, minutes: float):
-        super().__init__()
-        if not minutes > 0:
-            raise ValueError(f"minutes must be a number > 0, got {minutes!r}")
-        self.minutes = minutes
-        self._start = None
-
-    @property
-    def elapsed(self) -> float:
-        """Minutes of training so far."""
-        return (time.monotonic() - self._start) / 60.0
-
-    def on_train_begin(self, logs=None):
-        self._start = time.monotonic()
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.elapsed >= self.minutes:
-            self.model.stop_training = True
-
-
-class Progress(keras.callbacks.ProgbarLogger):
-    """Keras's progress bar, also for runs that end by time; a line an epoch where the output is no terminal.
-
-    Give `fit()` `verbose=0` with it, or there are two.
-
-    Args:
-        minutes: the time limit that each epoch's title shows, or `None`.
-    """
-
-    def __init__(self, minutes: float | None = None):
-        super().__init__()
-        self.minutes = minutes
-
-    def set_params(self, params):
-        super().set_params({**params, "verbose": 1 if sys.stdout.isatty() else 2})
-
-    def on_train_begin(self, logs=None):
-        super().on_train_begin(logs)
-        self._start = time.monotonic()
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if self.minutes:
-            elapsed = (time.monotonic() - self._start) / 60.0
-            print(f"Epoch {epoch + 1}, {elapsed:.1f} of {self.minutes:g} minutes", flush=True)
-            self.epochs = 0  # Silences Keras's own title, which would count to a limit that is not one.
-        super().on_epoch_begin(epoch, logs)
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.target = self.progbar.target = self.seen
-        super().on_epoch_end(epoch, logs)
 
 
 def sample_grid(gan, seed: int = 0) -> np.ndarray:

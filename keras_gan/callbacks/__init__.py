@@ -1,0 +1,22 @@
+"""Callbacks for the training of a `keras_gan.GAN`, beside those of Keras."""
+
+from keras_gan.callbacks.checkpoint import Checkpoint, Interrupted
+from keras_gan.callbacks.progress import CSVHistory, Progress, TimeLimit
+from keras_gan.callbacks.rollback import Diverged, Rollback
+from keras_gan.callbacks.samples import SampleImages, image_grid, sample_grid, save_png
+from keras_gan.callbacks.stateful import StatefulCallback
+
+__all__ = [
+    "CSVHistory",
+    "Checkpoint",
+    "Diverged",
+    "Interrupted",
+    "Progress",
+    "Rollback",
+    "SampleImages",
+    "StatefulCallback",
+    "TimeLimit",
+    "image_grid",
+    "sample_grid",
+    "save_png",
+]

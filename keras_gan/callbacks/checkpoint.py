@@ -1,0 +1,222 @@
+"""Checkpoints to stop at, and to go on from as if training had never stopped."""
+
+import contextlib
+import math
+import signal
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_gan import checkpoints
+
+# What Keras calls the variable of a constant learning rate.
+RATE = "learning_rate"
+# Put in `stop_training` to end the epoch that a checkpoint broke off, and not the training.
+_END_OF_EPOCH = object()
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was stopped by a signal, after a checkpoint.
+
+    Attributes:
+        signum: the signal's number.
+    """
+
+    def __init__(self, signum: int):
+        super().__init__(f"stopped by {signal.Signals(signum).name}, after a checkpoint")
+        self.signum = signum
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves the whole state of training, and takes it up again as if it had never stopped.
+
+    A checkpoint `step-*.keras` is written at the start, after each epoch, and at a signal within `stop_on_signals`. It
+    holds networks, averaged generator, optimizers, seeds, the place in the epoch with its running means, and the state
+    of `stateful` callbacks. It is written aside and moved into place; a damaged one is passed over. Weights that are
+    not finite are never saved.
+
+    To resume, build and compile the model as before, and
+
+    >>> checkpoint = kg.callbacks.Checkpoint("run/checkpoints")
+    >>> checkpoint.restore(gan)
+    >>> batches = data.batches(64, start_step=int(gan.step))
+    >>> with checkpoint.stop_on_signals():
+    ...     gan.fit(batches, steps_per_epoch=250, epochs=20, callbacks=[..., checkpoint])
+
+    Give it to `fit()` last, so that a checkpoint follows what others write about its epoch.
+
+    Args:
+        folder: where the checkpoints are; made if missing.
+        every_steps: int >= 1, save each so many steps of an epoch too; `None` for not.
+        keep: int >= 1, how many of the last to keep.
+        monitor: key of the logs whose best epoch is kept too, as `best.keras`; `None` for not.
+        mode: "min" or "max", what is best.
+        stateful: `StatefulCallback` objects in the same `fit()`.
+    """
+
+    def __init__(
+        self,
+        folder,
+        every_steps: int | None = None,
+        keep: int = 3,
+        monitor: str | None = None,
+        mode: str = "min",
+        stateful=(),
+    ):
+        super().__init__()
+        if keep < 1 or (every_steps is not None and every_steps < 1):
+            raise ValueError(f"keep and every_steps must be at least 1, got {keep} and {every_steps}")
+        if mode not in ("min", "max"):
+            raise ValueError(f"mode must be min or max, got {mode!r}")
+        self.folder = Path(folder)
+        self.every_steps, self.keep, self.monitor, self.mode = every_steps, keep, monitor, mode
+        self.stateful = list(stateful)
+        self.best = None
+        self._epoch, self._batch, self._metrics = 0, 0, {}
+        self._restored = False
+        self._signum = None
+
+    @contextlib.contextmanager
+    def stop_on_signals(self, *signums: int):
+        """Within it, SIGINT and SIGTERM (or the signals given) finish the step, save and raise `Interrupted`.
+
+        A second signal interrupts at once. Works in the main thread, as all of Python's signals.
+        """
+        before = {
+            signum: signal.signal(signum, self._on_signal) for signum in signums or (signal.SIGINT, signal.SIGTERM)
+        }
+        self._signum = None
+        try:
+            yield
+        finally:
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
+
+    def restore(self, gan) -> int | None:
+        """Loads the newest checkpoint that can be read.
+
+        Args:
+            gan: the `GAN`, built and compiled as the saved one.
+
+        Returns:
+            the step it stands at, or `None` if there is no checkpoint yet.
+
+        Raises:
+            ValueError: if there are checkpoints but none can be read, or they are of another model.
+        """
+        path, state = self._newest()
+        self._restored = True
+        if path is None:
+            return None
+        checkpoints.load(gan, path)
+        self._epoch, self._batch, self._metrics = state["epoch"], state["batch"], state["metrics"]
+        self.best = state["best"]
+        for part, saved in zip(self.stateful, state["stateful"]):
+            part.set_state(saved)
+        return int(gan.step)
+
+    def restore_players(self) -> Path:
+        """Takes networks and optimizers back to the newest checkpoint; step and learning rates stay as they are.
+
+        Returns:
+            the checkpoint.
+
+        Raises:
+            ValueError: if there is none that can be read.
+        """
+        path, _ = self._newest()
+        if path is None:
+            raise ValueError(f"there is no checkpoint in {self.folder} to go back to")
+        optimizers = self.model.discriminator_optimizer, self.model.generator_optimizer
+        kept = [variable for optimizer in optimizers for variable in optimizer.variables if variable.name == RATE]
+        values = [(variable, np.array(variable)) for variable in (self.model.step, *kept)]
+        checkpoints.load(self.model, path)
+        for variable, value in values:
+            variable.assign(value)
+        self.model.skipped.assign(0)
+        self.model.reset_metrics()
+        return path
+
+    def on_train_begin(self, logs=None):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self._restored and checkpoints.newest_first(self.folder):
+            raise ValueError(f"{self.folder} holds checkpoints of another training: restore() it, or take a new folder")
+        self.model._initial_epoch = self._epoch  # As Keras's BackupAndRestore does.
+        if not checkpoints.newest_first(self.folder):
+            self._save()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model._initial_epoch = None
+        self._epoch = epoch
+        # Where the checkpoint stood in the epoch; Keras counts its batches from 0 again.
+        self._offset = self._batch
+        self._saved = self._batch
+        checkpoints.set_metrics_state(self.model.metrics, self._metrics)
+        self._metrics = {}
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._batch = self._offset + batch + 1
+        if self._signum:
+            self._save()
+            raise Interrupted(self._signum)
+        if self.every_steps and self._batch - self._saved >= self.every_steps:
+            self._save()
+        steps = self.params["steps"]
+        if self._offset and steps and self._batch >= steps and not self.model.stop_training:
+            self.model.stop_training = _END_OF_EPOCH
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.model.stop_training is _END_OF_EPOCH:
+            self.model.stop_training = False
+        steps = self.params["steps"]
+        if steps is None or self._batch >= steps:
+            self._epoch, self._batch = epoch + 1, 0
+        value = (logs or {}).get(self.monitor, math.nan)
+        is_best = self.best is None or (value < self.best if self.mode == "min" else value > self.best)
+        if math.isfinite(value) and is_best:
+            self.best = float(value)
+        else:
+            is_best = False
+        path = self._save()
+        if path and is_best:
+            checkpoints.copy(path, self.folder / "best.keras")
+        if self._signum:
+            raise Interrupted(self._signum)
+
+    def on_train_end(self, logs=None):
+        self._restored = True  # The model is what the checkpoints say: another fit() may go on.
+
+    def _save(self):
+        """Writes a checkpoint and drops old ones; `None` if the weights are not worth it."""
+        self._saved = self._batch
+        if int(self.model.skipped) or not all(np.isfinite(np.sum(w)) for w in self.model.get_weights()):
+            return None
+        path = self.folder / f"step-{int(self.model.step):09d}.keras"
+        state = {
+            "epoch": self._epoch,
+            "batch": self._batch,
+            "metrics": checkpoints.metrics_state(self.model.metrics) if self._batch else {},
+            "best": self.best,
+            "stateful": [part.get_state() for part in self.stateful],
+        }
+        checkpoints.save(self.model, path, state)
+        for old in checkpoints.newest_first(self.folder)[self.keep :]:
+            old.unlink()
+        return path
+
+    def _newest(self):
+        found = checkpoints.newest_first(self.folder)
+        for path in found:
+            try:
+                return path, checkpoints.read_state(path)
+            except checkpoints.UnreadableCheckpoint as error:
+                print(f"Warning: {error}; taking the one before", flush=True)
+        if found:
+            raise ValueError(f"none of the {len(found)} checkpoints in {self.folder} can be read")
+        return None, None
+
+    def _on_signal(self, signum, frame):
+        if self._signum:
+            raise KeyboardInterrupt
+        self._signum = signum

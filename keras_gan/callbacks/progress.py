@@ -1,0 +1,111 @@
+"""How far training is, when it ends, and what is written down of it."""
+
+import csv
+import os
+import sys
+import time
+from pathlib import Path
+
+import keras
+
+from keras_gan.callbacks.stateful import StatefulCallback
+
+
+class TimeLimit(StatefulCallback):
+    """Stops training after the step in which a time limit is reached.
+
+    Args:
+        minutes: float > 0, counted from the start of training, the compilation of the step included. A resumed run goes
+            on counting where its checkpoint stood.
+    """
+
+    def __init__(self, minutes: float):
+        super().__init__()
+        if not minutes > 0:
+            raise ValueError(f"minutes must be a number > 0, got {minutes!r}")
+        self.minutes = minutes
+        self._before = 0.0
+        self._start = None
+
+    @property
+    def elapsed(self) -> float:
+        """Minutes of training so far."""
+        return self._before + (0.0 if self._start is None else (time.monotonic() - self._start) / 60.0)
+
+    def on_train_begin(self, logs=None):
+        self._start = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.elapsed >= self.minutes:
+            self.model.stop_training = True
+
+    def get_state(self) -> dict:
+        return {"elapsed": self.elapsed}
+
+    def set_state(self, state: dict) -> None:
+        self._before = state["elapsed"]
+
+
+class Progress(keras.callbacks.ProgbarLogger):
+    """Keras's progress bar, also for runs that end by time; a line an epoch where the output is no terminal.
+
+    Give `fit()` `verbose=0` with it, or there are two.
+
+    Args:
+        time_limit: a `TimeLimit`, whose time each epoch's title shows, or `None`.
+    """
+
+    def __init__(self, time_limit: TimeLimit | None = None):
+        super().__init__()
+        self.time_limit = time_limit
+
+    def set_params(self, params):
+        super().set_params({**params, "verbose": 1 if sys.stdout.isatty() else 2})
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.time_limit:
+            print(
+                f"Epoch {epoch + 1}, {self.time_limit.elapsed:.1f} of {self.time_limit.minutes:g} minutes", flush=True
+            )
+            self.epochs = 0  # Silences Keras's own title, which would count to a limit that is not one.
+        super().on_epoch_begin(epoch, logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.target = self.progbar.target = self.seen
+        super().on_epoch_end(epoch, logs)
+
+
+class CSVHistory(keras.callbacks.CSVLogger):
+    """Keras's `CSVLogger` for runs that are resumed: rows from the first epoch that is trained on are replaced.
+
+    Args:
+        filename: the CSV file; made if missing.
+    """
+
+    def __init__(self, filename):
+        super().__init__(str(filename), append=True)
+        self._first = True
+
+    def on_train_begin(self, logs=None):
+        # A process that was killed may have left half a line.
+        if Path(self.filename).exists():
+            _keep_rows(self.filename, 2**63)
+        self._first = True
+        super().on_train_begin(logs)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self._first:
+            _keep_rows(self.filename, epoch)
+        self._first = False
+
+
+def _keep_rows(path, epochs):
+    """Cuts a history off before the first row of an epoch that is not below `epochs`, or that is not whole."""
+    keep = 0
+    with open(path, newline="") as file:
+        for line in iter(file.readline, ""):
+            row = next(csv.reader([line]))
+            if not line.endswith("\n") or (row[0].isdigit() and int(row[0]) >= epochs):
+                break
+            keep = file.tell()
+    os.truncate(path, keep)

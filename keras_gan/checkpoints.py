@@ -1,0 +1,110 @@
+"""Checkpoints: `.keras` files that hold the state of training beside the model, written aside and moved into place."""
+
+import json
+import os
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+
+import keras
+
+STATE = "training.json"
+
+
+class UnreadableCheckpoint(ValueError):
+    """The file is incomplete or damaged."""
+
+
+def save(model, path, state: dict) -> None:
+    """Writes a model and the state of its training; a file of that name is replaced only when the new one is complete.
+
+    Args:
+        model: a `keras.Model`.
+        path: ends in `.keras`; `keras.saving.load_model` reads it.
+        state: what JSON can hold.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    path = Path(path)
+    aside = path.with_name(f".{path.stem}.part.keras")
+    try:
+        model.save(aside)
+        with zipfile.ZipFile(aside, "a") as archive:
+            archive.writestr(STATE, json.dumps(state))
+        _move(aside, path)
+    except (OSError, RuntimeError, ValueError) as error:
+        # HDF5 reports a full disk as a RuntimeError or a ValueError, according to where it meets it.
+        aside.unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise OSError(f"cannot write the checkpoint {path}: {reason}") from error
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def copy(path, target) -> None:
+    """Copies a checkpoint, in place of an older file of that name only when the copy is complete."""
+    path, target = Path(path), Path(target)
+    aside = target.with_name(f".{target.stem}.part.keras")
+    try:
+        aside.write_bytes(path.read_bytes())
+        _move(aside, target)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def read_state(path) -> dict:
+    """The state that was saved with a model, after a check that the whole file is as it was written.
+
+    Raises:
+        UnreadableCheckpoint: if it is not.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+            if damaged:
+                raise UnreadableCheckpoint(f"cannot read {path}: {damaged} is damaged")
+            return json.loads(archive.read(STATE))
+    except (OSError, zipfile.BadZipFile, zlib.error, KeyError, EOFError, json.JSONDecodeError) as error:
+        raise UnreadableCheckpoint(f"cannot read {path}: it is incomplete or damaged") from error
+
+
+def load(model, path) -> None:
+    """Loads weights, optimizers and seeds into a model that was built and compiled as the saved one.
+
+    Raises:
+        ValueError: if it was not.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Keras only warns where it finds no weights for a layer, and leaves it as it is.
+            warnings.simplefilter("error", UserWarning)
+            model.load_weights(path)
+    except (ValueError, KeyError, UserWarning) as error:
+        raise ValueError(f"{path} is of other networks or optimizers than these") from error
+
+
+def newest_first(folder) -> list[Path]:
+    """The checkpoints `step-*.keras` of a folder."""
+    return sorted(Path(folder).glob("step-*.keras"), reverse=True)
+
+
+def metrics_state(metrics) -> dict:
+    """The sums and counts of running means, to go on with in the middle of an epoch."""
+    means = [metric for metric in metrics if isinstance(metric, keras.metrics.Mean)]
+    return {metric.name: [float(variable) for variable in metric.variables] for metric in means}
+
+
+def set_metrics_state(metrics, state: dict) -> None:
+    """Restores what `metrics_state` gave."""
+    for metric in metrics:
+        for variable, value in zip(metric.variables, state.get(metric.name, ())):
+            variable.assign(value)
+
+
+def _move(aside, path):
+    with open(aside, "rb") as file:
+        os.fsync(file.fileno())
+    aside.replace(path)

@@ -1,0 +1,306 @@
+"""`callbacks.Checkpoint`: a run that was stopped and resumed is the run that was never stopped."""
+
+import contextlib
+import os
+import signal
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+import keras_gan as kg
+from keras_gan import checkpoints
+from keras_gan.callbacks import Checkpoint, CSVHistory, Interrupted, TimeLimit
+
+STEPS = 6  # An epoch; a pass over the 64 images is 8 batches of 8, so that epochs and passes do not coincide.
+
+
+class StopAt(keras.callbacks.Callback):
+    """Does something after a number of steps."""
+
+    def __init__(self, step, action):
+        super().__init__()
+        self.at, self.action = step, action
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.step) == self.at:
+            self.action()
+
+
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def train(gan, data, folder, epochs, extra=(), **kwargs):
+    """Trains or resumes as the command line does; returns the history by epoch."""
+    checkpoint = Checkpoint(folder / "checkpoints", **kwargs)
+    checkpoint.restore(gan)
+    history = keras.callbacks.History()
+    with contextlib.suppress(Interrupted), checkpoint.stop_on_signals():
+        gan.fit(
+            data.batches(8, seed=5, start_step=int(gan.step)),
+            epochs=epochs,
+            steps_per_epoch=STEPS,
+            shuffle=False,
+            verbose=0,
+            callbacks=[*extra, history, CSVHistory(folder / "history.csv"), checkpoint],
+        )
+    return {epoch: {key: values[i] for key, values in history.history.items()} for i, epoch in enumerate(history.epoch)}
+
+
+def everything(gan):
+    parts = gan, gan.generator, gan.discriminator, gan.ema_generator, gan.generator_optimizer
+    return [np.array(v) for part in (*parts, gan.discriminator_optimizer) for v in part.variables]
+
+
+def assert_same(one, other):
+    for a, b in zip(everything(one), everything(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def dropout_networks(num_classes):
+    image, label = keras.Input((8, 8, 1)), keras.Input((num_classes,))
+    hidden = keras.layers.Concatenate()([keras.layers.Flatten()(image), label])
+    hidden = keras.layers.Dropout(0.3)(keras.layers.Dense(8, activation="relu")(hidden))
+    discriminator = keras.Model([image, label], keras.layers.Dense(1)(hidden))
+    generator = kg.networks.mlp_generator((8, 8, 1), num_classes, latent_dim=4, units=(16,))
+    return generator, discriminator
+
+
+def decaying_adam():
+    return keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(1e-2, 5, 0.9), 0.5)
+
+
+CASES = {
+    "unconditional": lambda make: make(),
+    "conditional": lambda make: make(3, family="dcgan"),
+    "regularised": lambda make: make(
+        3,
+        compile_args={
+            "loss": kg.losses.Relativistic(),
+            "regularizers": [kg.regularizers.R1(0.1), kg.regularizers.R2(0.1), kg.regularizers.GradientPenalty(1.0)],
+            "discriminator_steps": 2,
+        },
+    ),
+    "ema": lambda make: make(3, ema_decay=0.5),
+    "schedules": lambda make: make(
+        compile_args={"generator_optimizer": decaying_adam(), "discriminator_optimizer": decaying_adam()}
+    ),
+}
+
+
+def dropout_gan(_):
+    gan = kg.GAN(*dropout_networks(3), seed=1)
+    gan.compile()
+    return gan
+
+
+CASES["dropout"] = dropout_gan
+
+
+@pytest.fixture
+def data(images):
+    return kg.datasets.from_arrays(*images)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_resumed_run_is_the_run_that_was_never_stopped(make_gan, data, tmp_path, case):
+    def make():
+        keras.utils.set_random_seed(7)
+        return CASES[case](make_gan)
+
+    if case in ("unconditional", "schedules"):
+        data = kg.datasets.from_arrays(data.images)
+    whole = make()
+    (tmp_path / "whole").mkdir()
+    expected = train(whole, data, tmp_path / "whole", epochs=4)
+    assert list(expected) == [0, 1, 2, 3]
+
+    # Stopped in the middle of an epoch, between two, and in the middle of the last.
+    history = {}
+    for stop in (8, 12, 23, 24):
+        resumed = make()
+        between = stop % STEPS == 0
+        extra = [] if between else [StopAt(stop, interrupt)]
+        history |= train(resumed, data, tmp_path, epochs=stop // STEPS if between else 4, extra=extra)
+        assert int(resumed.step) == stop
+    assert_same(whole, resumed)
+    assert history == expected
+    assert (tmp_path / "history.csv").read_text() == (tmp_path / "whole" / "history.csv").read_text()
+
+
+def test_a_model_that_is_loaded_from_a_checkpoint_is_the_model(make_gan, data, tmp_path):
+    gan = make_gan(3)
+    train(gan, data, tmp_path, epochs=1)
+    assert_same(gan, keras.saving.load_model(tmp_path / "checkpoints" / "step-000000006.keras"))
+
+
+def names(folder):
+    return sorted(path.name for path in (folder / "checkpoints").iterdir())
+
+
+def test_the_last_and_the_best_are_kept(make_gan, data, tmp_path):
+    values = iter([3.0, 1.0, float("nan"), 2.0])
+
+    class Score(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_score"] = next(values)
+
+    gan = make_gan(3)
+    train(gan, data, tmp_path, epochs=4, extra=[Score()], keep=2, monitor="val_score")
+    assert names(tmp_path) == ["best.keras", "step-000000018.keras", "step-000000024.keras"]
+    assert int(keras.saving.load_model(tmp_path / "checkpoints" / "best.keras").step) == 12
+    # What was best before the run was stopped stays best.
+    values = iter([1.5, 0.5])
+    train(gan, data, tmp_path, epochs=5, extra=[Score()], keep=2, monitor="val_score")
+    assert int(keras.saving.load_model(tmp_path / "checkpoints" / "best.keras").step) == 12
+    train(gan, data, tmp_path, epochs=6, extra=[Score()], keep=2, monitor="val_score")
+    assert int(keras.saving.load_model(tmp_path / "checkpoints" / "best.keras").step) == 36
+
+
+def test_checkpoints_within_an_epoch(make_gan, data, tmp_path):
+    train(make_gan(3), data, tmp_path, epochs=1, every_steps=2, keep=9)
+    assert names(tmp_path) == [f"step-{step:09d}.keras" for step in (0, 2, 4, 6)]
+    assert checkpoints.read_state(tmp_path / "checkpoints" / "step-000000004.keras")["batch"] == 4
+
+
+def damage(path, how):
+    if how == "truncated":
+        os.truncate(path, path.stat().st_size // 2)
+    elif how == "empty":
+        os.truncate(path, 0)
+    elif how == "changed":
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 255
+        path.write_bytes(content)
+    elif how == "without its state":
+        with zipfile.ZipFile(path) as old:
+            parts = {name: old.read(name) for name in old.namelist() if name != checkpoints.STATE}
+        with zipfile.ZipFile(path, "w") as new:
+            for name, content in parts.items():
+                new.writestr(name, content)
+
+
+@pytest.mark.parametrize("how", ["truncated", "empty", "changed", "without its state"])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(make_gan, data, tmp_path, capsys, how):
+    whole = make_gan(3)
+    train(whole, data, tmp_path, epochs=2)
+    damage(tmp_path / "checkpoints" / "step-000000012.keras", how)
+    keras.utils.set_random_seed(0)
+    resumed = make_gan(3)
+    train(resumed, data, tmp_path, epochs=2)
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    assert "step-000000012.keras" in out
+    assert "taking the one before" in out
+    assert_same(whole, resumed)
+
+
+def test_when_no_checkpoint_can_be_read_nothing_is_touched(make_gan, data, tmp_path):
+    train(make_gan(3), data, tmp_path, epochs=1)
+    for path in (tmp_path / "checkpoints").iterdir():
+        damage(path, "truncated")
+    before = names(tmp_path)
+    with pytest.raises(ValueError, match="none of the 2 checkpoints"):
+        train(make_gan(3), data, tmp_path, epochs=2)
+    assert names(tmp_path) == before
+
+
+def test_a_checkpoint_of_other_networks_is_refused(make_gan, data, tmp_path):
+    train(make_gan(3), data, tmp_path, epochs=1)
+    with pytest.raises(ValueError, match="is of other networks or optimizers"):
+        train(make_gan(3, family="dcgan"), data, tmp_path, epochs=2)
+
+
+def test_another_trainings_checkpoints_are_not_overwritten(make_gan, data, tmp_path):
+    train(make_gan(3), data, tmp_path, epochs=1)
+    with pytest.raises(ValueError, match="holds checkpoints of another training"):
+        make_gan(3).fit(data.batches(8), steps_per_epoch=2, verbose=0, callbacks=[Checkpoint(tmp_path / "checkpoints")])
+
+
+def test_a_failed_write_leaves_the_old_checkpoint_and_no_rest(make_gan, data, tmp_path, monkeypatch):
+    gan = make_gan(3)
+    train(gan, data, tmp_path, epochs=1)
+    path = tmp_path / "checkpoints" / "step-000000006.keras"
+    content = path.read_bytes()
+
+    def fail(path):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(gan, "save", fail)
+    with pytest.raises(OSError, match=r"cannot write the checkpoint .*: No space left on device"):
+        train(gan, data, tmp_path, epochs=2)
+    assert path.read_bytes() == content
+    assert names(tmp_path) == ["step-000000000.keras", "step-000000006.keras"]
+
+
+def test_other_callbacks_may_end_the_epoch_that_was_broken_off(make_gan, data, tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = True
+
+    train(make_gan(3), data, tmp_path, epochs=4, extra=[StopAt(8, interrupt)])
+    gan = make_gan(3)
+    history = train(gan, data, tmp_path, epochs=4, extra=[Stop()])
+    assert list(history) == [1]
+    assert int(gan.step) == 12
+
+
+def test_a_time_limit_goes_on_counting(make_gan, data, tmp_path):
+    def limited(minutes, epochs):
+        limit = TimeLimit(minutes)
+        gan = make_gan(3)
+        train(gan, data, tmp_path, epochs, extra=[limit], stateful=[limit])
+        return limit, gan
+
+    first, _ = limited(60.0, 1)
+    assert first.elapsed > 0
+    second, _ = limited(60.0, 2)
+    assert 0 < second._before < first.elapsed
+    third, gan = limited(second._before, 9)
+    assert int(gan.step) == 13  # The limit was passed already: one step.
+    assert third._before > 0
+
+
+def test_a_signal_saves_and_says_which_it_was(make_gan, data, tmp_path):
+    checkpoint = Checkpoint(tmp_path / "checkpoints")
+    terminate = StopAt(2, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Interrupted) as stop, checkpoint.stop_on_signals():
+        make_gan(3).fit(data.batches(8), steps_per_epoch=STEPS, verbose=0, callbacks=[terminate, checkpoint])
+    assert stop.value.signum == signal.SIGTERM
+    assert names(tmp_path) == ["step-000000000.keras", "step-000000002.keras"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_second_signal_interrupts_at_once(tmp_path):
+    with Checkpoint(tmp_path).stop_on_signals():
+        interrupt()
+        with pytest.raises(KeyboardInterrupt):
+            interrupt()
+
+
+def test_wrong_arguments_are_refused(tmp_path):
+    for kwargs in ({"keep": 0}, {"every_steps": 0}, {"mode": "least"}):
+        with pytest.raises(ValueError, match="must be"):
+            Checkpoint(tmp_path, **kwargs)
+
+
+def test_a_history_is_cut_at_the_first_row_that_is_trained_again_or_not_whole(make_gan, data, tmp_path):
+    gan = make_gan(3)
+    train(gan, data, tmp_path, epochs=3)
+    path = tmp_path / "history.csv"
+    whole = path.read_text()
+    for content in (whole[:-5], whole + "3,0.5", whole + "3,0.1,0.2\n"):
+        path.write_text(content)
+        resumed = make_gan(3)
+        Checkpoint(tmp_path / "checkpoints").restore(resumed)
+        train(resumed, data, tmp_path, epochs=4)
+        lines = path.read_text().splitlines()
+        assert [line.split(",")[0] for line in lines] == (
+            ["epoch", "0", "1", "3"] if content == whole[:-5] else ["epoch", "0", "1", "2", "3"]
+        )
+        path.write_text(whole)
+        for file in (tmp_path / "checkpoints").glob("step-000000024.keras"):
+            file.unlink()
