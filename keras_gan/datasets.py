@@ -6,6 +6,7 @@ order of the data is a function of (seed, epoch) and can be taken up at any step
 
 import dataclasses
 import difflib
+import hashlib
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -45,6 +46,17 @@ class ImageDataset:
     @property
     def num_classes(self) -> int | None:
         return None if self.class_names is None else len(self.class_names)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of images, labels and class names: the same data have the same."""
+        digest = hashlib.blake2b(digest_size=16)
+        for part in (self.images, self.labels):
+            if part is not None:
+                digest.update(f"{part.shape}".encode())
+                digest.update(np.ascontiguousarray(part))
+        digest.update(f"{self.class_names}".encode())
+        return digest.hexdigest()
 
     def batches(self, batch_size: int, seed: int = 0, start_step: int = 0) -> tf.data.Dataset:
         """An endless stream of whole batches, completely shuffled anew each pass: give `fit()` `steps_per_epoch`.

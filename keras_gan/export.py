@@ -22,6 +22,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from keras_gan.checkpoints import newest_first
 from keras_gan.gan import GAN, float32_copy
 from keras_gan.sampling import latents_of_seeds, sample, to_uint8
 
@@ -108,7 +109,8 @@ def load(path):
     """A model to sample from, whatever form it is in.
 
     Args:
-        path: a run folder of the command line, a `.keras` file, or a SavedModel folder (or a folder of its versions).
+        path: a run folder of the command line (its `model.keras`, or else its newest checkpoint), a `.keras` file, or a
+            SavedModel folder (or a folder of its versions).
 
     Returns:
         a `GAN`, or for SavedModels a `SavedGAN`: both have `generate` and `num_classes`.
@@ -117,15 +119,25 @@ def load(path):
         ValueError: if it is none of these.
     """
     path = Path(path)
-    candidates = [path] if path.is_file() else [path / "model.keras", path / "checkpoints" / "last.keras"]
-    file = next((candidate for candidate in candidates if candidate.exists()), None)
-    if file is None:
+    if path.is_file():
+        return _load_file(path)
+    found = [file for file in (path / "model.keras", *newest_first(path / "checkpoints")) if file.exists()]
+    if not found:
         return SavedGAN(path)
+    for file in found[:-1]:
+        try:
+            return _load_file(file)
+        except ValueError as error:
+            print(f"Warning: {error}; taking {found[found.index(file) + 1].name}", flush=True)
+    return _load_file(found[-1])
+
+
+def _load_file(file):
     if not zipfile.is_zipfile(file):
         raise ValueError(f"cannot load {file}: it is no .keras file, or an incomplete one")
     try:
         gan = keras.saving.load_model(file)
-    except (ValueError, TypeError, OSError, KeyError) as error:
+    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(f"cannot load {file}: {str(error).splitlines()[0]}") from error
     if not isinstance(gan, GAN):
         raise ValueError(f"{file} holds a {type(gan).__name__}, not a keras_gan.GAN")

@@ -64,10 +64,11 @@ def test_train_leaves_what_the_design_says(trained):
         "samples",
         "logs",
         "history.csv",
+        ".lock",
     }
     record = json.loads((folder / "config.json").read_text())
     assert record["config"]["conditional"] is True
-    assert record["class_names"] == [str(i) for i in range(10)]
+    assert record["data"]["class_names"] == [str(i) for i in range(10)]
     assert size_of(folder / "samples" / "epoch-0001.png") == (10 * 66 + 2, 10 * 66 + 2)
     lines = (folder / "history.csv").read_text().splitlines()
     assert len(lines) == 2
@@ -119,7 +120,7 @@ def test_train_on_a_folder(run, tmp_path):
             Image.new("RGB", (8, 6), (i, 2 * i, 3 * i)).save(tmp_path / "pets" / name / f"{i}.png")
     result = run("train", "--dataset", "pets", "--conditional", "--batch-size", 16, *QUICK)
     assert result.exit_code == 0, result.output
-    assert json.loads(Path("runs/pets-cgan-001/config.json").read_text())["class_names"] == ["cats", "dogs"]
+    assert json.loads(Path("runs/pets-cgan-001/config.json").read_text())["data"]["class_names"] == ["cats", "dogs"]
     assert run("generate", "runs/pets-cgan-001", "--num", 3, "--label", 1, "--output", "new/").exit_code == 0
     assert sorted(p.name for p in (tmp_path / "new" / "1").iterdir()) == ["00000.png", "00001.png", "00002.png"]
 

@@ -146,15 +146,18 @@ def test_something_else_is_refused(tmp_path):
         SavedGAN(tmp_path)
 
 
-def test_load_takes_any_form_and_refuses_others(trained, tmp_path):
+def test_load_takes_any_form_and_refuses_others(trained, tmp_path, capsys):
     gan, folder = trained
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
-    gan.save(tmp_path / "run" / "checkpoints" / "last.keras")
-    for path in (folder, tmp_path / "run", str(tmp_path / "run" / "checkpoints" / "last.keras")):
+    gan.save(tmp_path / "run" / "checkpoints" / "step-000000001.keras")
+    for path in (folder, tmp_path / "run", str(tmp_path / "run" / "checkpoints" / "step-000000001.keras")):
         np.testing.assert_array_equal(load(path).generate(2), gan.generate(2))
-    gan.generator.save(tmp_path / "run" / "model.keras")
+    (tmp_path / "run" / "model.keras").write_bytes(b"broken")
+    np.testing.assert_array_equal(load(tmp_path / "run").generate(2), gan.generate(2))
+    assert "taking step-000000001.keras" in capsys.readouterr().out
+    gan.generator.save(tmp_path / "generator.keras")
     with pytest.raises(ValueError, match="holds a Functional, not a"):
-        load(tmp_path / "run")
+        load(tmp_path / "generator.keras")
     (tmp_path / "broken.keras").write_bytes(b"broken")
     with pytest.raises(ValueError, match="or an incomplete one"):
         load(tmp_path / "broken.keras")

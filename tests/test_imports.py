@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "keras_gan"
-LEAVES = {"checks", "updates", "losses", "regularizers", "sampling", "datasets", "checkpoints"}
+LEAVES = {"checks", "updates", "losses", "regularizers", "sampling", "datasets", "checkpoints", "runs"}
 ALLOWED = {
     "__init__": set(),
     **{name: set() for name in LEAVES},
@@ -14,9 +14,9 @@ ALLOWED = {
     "callbacks": {"callbacks", "checkpoints", "updates"},
     # The defaults of compile(), sampling, and the method export().
     "gan": {"checks", "losses", "regularizers", "sampling", "updates", "export"},
-    "export": {"gan", "sampling"},
+    "export": {"checkpoints", "gan", "sampling"},
     "presets": {"gan", "losses", "networks", "regularizers"},
-    "cli": {"callbacks", "datasets", "export", "presets"},
+    "cli": {"cli", "callbacks", "checkpoints", "datasets", "export", "presets", "runs"},
 }
 
 

@@ -52,7 +52,7 @@ class Checkpoint(keras.callbacks.Callback):
         keep: int >= 1, how many of the last to keep.
         monitor: key of the logs whose best epoch is kept too, as `best.keras`; `None` for not.
         mode: "min" or "max", what is best.
-        stateful: `StatefulCallback` objects in the same `fit()`.
+        stateful: `StatefulCallback` objects in the same `fit()`, one of a class.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.every_steps, self.keep, self.monitor, self.mode = every_steps, keep, monitor, mode
         self.stateful = list(stateful)
         self.best = None
-        self._epoch, self._batch, self._metrics = 0, 0, {}
+        self.epoch, self.batch, self._metrics = 0, 0, {}
         self._restored = False
         self._signum = None
 
@@ -110,11 +110,20 @@ class Checkpoint(keras.callbacks.Callback):
         if path is None:
             return None
         checkpoints.load(gan, path)
-        self._epoch, self._batch, self._metrics = state["epoch"], state["batch"], state["metrics"]
+        self.epoch, self.batch, self._metrics = state["epoch"], state["batch"], state["metrics"]
         self.best = state["best"]
-        for part, saved in zip(self.stateful, state["stateful"]):
-            part.set_state(saved)
+        for part in self.stateful:
+            if type(part).__name__ in state["stateful"]:
+                part.set_state(state["stateful"][type(part).__name__])
         return int(gan.step)
+
+    def newest(self) -> Path | None:
+        """The newest checkpoint that can be read, `None` if there is none at all.
+
+        Raises:
+            ValueError: if there are checkpoints but none can be read.
+        """
+        return self._newest()[0]
 
     def restore_players(self) -> Path:
         """Takes networks and optimizers back to the newest checkpoint; step and learning rates stay as they are.
@@ -142,36 +151,36 @@ class Checkpoint(keras.callbacks.Callback):
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self._restored and checkpoints.newest_first(self.folder):
             raise ValueError(f"{self.folder} holds checkpoints of another training: restore() it, or take a new folder")
-        self.model._initial_epoch = self._epoch  # As Keras's BackupAndRestore does.
+        self.model._initial_epoch = self.epoch  # As Keras's BackupAndRestore does.
         if not checkpoints.newest_first(self.folder):
             self._save()
 
     def on_epoch_begin(self, epoch, logs=None):
         self.model._initial_epoch = None
-        self._epoch = epoch
+        self.epoch = epoch
         # Where the checkpoint stood in the epoch; Keras counts its batches from 0 again.
-        self._offset = self._batch
-        self._saved = self._batch
+        self._offset = self.batch
+        self._saved = self.batch
         checkpoints.set_metrics_state(self.model.metrics, self._metrics)
         self._metrics = {}
 
     def on_train_batch_end(self, batch, logs=None):
-        self._batch = self._offset + batch + 1
+        self.batch = self._offset + batch + 1
         if self._signum:
             self._save()
             raise Interrupted(self._signum)
-        if self.every_steps and self._batch - self._saved >= self.every_steps:
+        if self.every_steps and self.batch - self._saved >= self.every_steps:
             self._save()
         steps = self.params["steps"]
-        if self._offset and steps and self._batch >= steps and not self.model.stop_training:
+        if self._offset and steps and self.batch >= steps and not self.model.stop_training:
             self.model.stop_training = _END_OF_EPOCH
 
     def on_epoch_end(self, epoch, logs=None):
         if self.model.stop_training is _END_OF_EPOCH:
             self.model.stop_training = False
         steps = self.params["steps"]
-        if steps is None or self._batch >= steps:
-            self._epoch, self._batch = epoch + 1, 0
+        if steps is None or self.batch >= steps:
+            self.epoch, self.batch = epoch + 1, 0
         value = (logs or {}).get(self.monitor, math.nan)
         is_best = self.best is None or (value < self.best if self.mode == "min" else value > self.best)
         if math.isfinite(value) and is_best:
@@ -189,16 +198,16 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _save(self):
         """Writes a checkpoint and drops old ones; `None` if the weights are not worth it."""
-        self._saved = self._batch
+        self._saved = self.batch
         if int(self.model.skipped) or not all(np.isfinite(np.sum(w)) for w in self.model.get_weights()):
             return None
         path = self.folder / f"step-{int(self.model.step):09d}.keras"
         state = {
-            "epoch": self._epoch,
-            "batch": self._batch,
-            "metrics": checkpoints.metrics_state(self.model.metrics) if self._batch else {},
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "metrics": checkpoints.metrics_state(self.model.metrics) if self.batch else {},
             "best": self.best,
-            "stateful": [part.get_state() for part in self.stateful],
+            "stateful": {type(part).__name__: part.get_state() for part in self.stateful},
         }
         checkpoints.save(self.model, path, state)
         for old in checkpoints.newest_first(self.folder)[self.keep :]:

@@ -1,0 +1,18 @@
+"""The command line. Heavy imports stand where they are used, so that `--help` answers at once."""
+
+import click
+
+from keras_gan.cli.common import OneLineErrors
+from keras_gan.cli.listing import datasets, presets
+from keras_gan.cli.sampling import export, generate
+from keras_gan.cli.training import train
+
+
+@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="keras_gan")
+def main():
+    """Train GANs on images, sample from them, export them for TensorFlow and TF Serving."""
+
+
+for command in (train, generate, export, presets, datasets):
+    main.add_command(command)

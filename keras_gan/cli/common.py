@@ -1,0 +1,88 @@
+"""What the commands share."""
+
+import contextlib
+import dataclasses
+import importlib
+import logging
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+class OneLineErrors(click.Group):
+    """Reports mistakes as one line on stderr; KERAS_GAN_TRACEBACK=1 shows where they come from."""
+
+    def main(self, *args, **kwargs):
+        kwargs["standalone_mode"] = False
+        if os.environ.get("KERAS_GAN_TRACEBACK"):
+            return super().main(*args, **kwargs)
+        try:
+            sys.exit(super().main(*args, **kwargs) or 0)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(2)
+        except click.ClickException as error:
+            self._stop(error.format_message(), error.exit_code)
+        except (click.Abort, KeyboardInterrupt):
+            self._stop("interrupted", 130)
+        except OSError as error:
+            self._stop(f"{error.strerror}: {error.filename}" if error.filename else str(error), 1)
+        except ValueError as error:
+            self._stop(str(error), 1)
+        except Exception as error:
+            if type(error).__name__ not in ("MemoryError", "ResourceExhaustedError"):
+                raise
+            self._stop("out of memory: try a smaller --batch-size, or smaller images or networks", 1)
+
+    def _stop(self, message, status):
+        click.echo(f"Error: {' '.join(message.split())}", err=True)
+        sys.exit(status)
+
+
+def load_tensorflow():
+    """Imports TensorFlow, with stderr put aside: it prints notices that no setting turns off (tensorflow#100442)."""
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            importlib.import_module("tensorflow")
+        except Exception:
+            aside.seek(0)
+            os.write(stderr, aside.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+@contextlib.contextmanager
+def usage_errors():
+    """What goes wrong here is a mistake in the arguments: exit status 2."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def check_writable(folder):
+    """Says now rather than after the training that the folder cannot be written."""
+    parent = Path(folder)
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise click.UsageError(f"cannot write to {folder}")
+
+
+def echo_settings(config):
+    for key, value in dataclasses.asdict(config).items():
+        click.echo(f"  {key:28}{value}")
+
+
+def program():
+    return "python cli.py" if Path(sys.argv[0]).name == "cli.py" else "keras-gan"

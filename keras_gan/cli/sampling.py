@@ -1,0 +1,84 @@
+"""`generate` and `export`: what a trained model gives."""
+
+import os
+from pathlib import Path
+
+import click
+
+from keras_gan.cli.common import check_writable, load_tensorflow, usage_errors
+
+
+@click.command()
+@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.option("--num", type=click.IntRange(min=1), default=100, show_default=True, help="How many.")
+@click.option("--label", "labels", type=int, multiple=True, help="Of this class; several are taken in turn.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Sample i has the seed SEED + i."
+)
+@click.option(
+    "--truncation", type=click.FloatRange(min=0, min_open=True), help="Cut latents to [-T, T]: safer, less varied."
+)
+@click.option(
+    "--output", required=True, metavar="FILE.png|FILE.npz|FOLDER/", help="A grid, arrays, or an image a file."
+)
+def generate(model, num, labels, seed, truncation, output):
+    """Sample from MODEL: a run folder, a .keras file or a SavedModel folder."""
+    output = _check_output(output)
+    load_tensorflow()
+    from keras_gan.export import load
+
+    gan = load(model)
+    if labels and not gan.num_classes:
+        raise click.UsageError(f"{model} is unconditional: it takes no --label")
+    if gan.num_classes:
+        labels = [(labels or range(gan.num_classes))[i % (len(labels) or gan.num_classes)] for i in range(num)]
+    with usage_errors():
+        images = gan.generate(num, labels or None, seed=seed, truncation=truncation)
+    _write_images(output, images, labels, gan.num_classes)
+    click.echo(f"{num:,} samples in {output}")
+
+
+@click.command()
+@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.option("--export-dir", type=click.Path(path_type=Path), required=True, help="Gets the next version: 1, 2, ...")
+def export(model, export_dir):
+    """Write MODEL, a run folder or a .keras file, as a SavedModel for TensorFlow and TF Serving."""
+    load_tensorflow()
+    from keras_gan.export import SavedGAN, load, next_version
+
+    gan = load(model)
+    if isinstance(gan, SavedGAN):
+        raise click.UsageError(f"{model} is a SavedModel already")
+    check_writable(export_dir)
+    version = next_version(export_dir)
+    gan.export(version)
+    click.echo(f"SavedModel in {version}")
+
+
+def _check_output(output):
+    path = Path(output)
+    folder = output.endswith(("/", os.sep)) or path.is_dir() or not path.suffix
+    if folder and path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise click.UsageError(f"{path} is not an empty folder")
+    if not folder and path.suffix not in (".png", ".npz"):
+        raise click.UsageError(f"--output must end in .png or .npz, or be a folder, got {output}")
+    check_writable(path.parent)
+    return path
+
+
+def _write_images(output, images, labels, num_classes):
+    import numpy as np
+
+    from keras_gan.callbacks import image_grid, save_png
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if output.suffix == ".png":
+        cycle = num_classes if num_classes and num_classes <= 16 and len(set(labels)) == num_classes else 10
+        save_png(output, image_grid(images, min(cycle, len(images))))
+    elif output.suffix == ".npz":
+        np.savez_compressed(output, images=images, **({"labels": np.asarray(labels)} if labels else {}))
+    else:
+        for i, image in enumerate(images):
+            folder = output / str(labels[i]) if labels else output
+            folder.mkdir(parents=True, exist_ok=True)
+            save_png(folder / f"{i:05d}.png", image)

@@ -1,0 +1,253 @@
+"""`train`: from settings to a run folder and a SavedModel."""
+
+import contextlib
+import dataclasses
+import math
+import shlex
+import signal
+from pathlib import Path
+
+import click
+
+from keras_gan.cli.common import check_writable, echo_settings, load_tensorflow, program, usage_errors
+
+# A pass over a small dataset is over in a second; an epoch, with its pictures and checkpoint, should not be.
+EPOCH_STEPS = 250
+KEEP = 3
+
+
+@click.command()
+@click.option("--dataset", metavar="NAME|FOLDER", help="digits (the default), a TFDS image dataset, or a folder.")
+@click.option("--conditional/--unconditional", default=None, help="Learn to draw a given class, or not (the default).")
+@click.option("--preset", "preset_name", metavar="NAME", help="See `presets`.  [dcgan]")
+@click.option(
+    "--epochs", type=click.IntRange(min=1), help="Stop after so many epochs, each a pass and 250 steps at least."
+)
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so many minutes.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Images a step.")
+@click.option("--seed", type=click.IntRange(min=0), help="Chooses weights, noise and order of the data.")
+@click.option("--run-dir", type=click.Path(path_type=Path), help="Where the run goes.  [runs/DATASET-(C)GAN-NNN]")
+@click.option(
+    "--export-dir", type=click.Path(path_type=Path), help="Gets the next version.  [saved_models/DATASET-(C)GAN]"
+)
+@click.option("--resume", is_flag=True, help="Go on with the run in --run-dir as if it had never stopped.")
+@click.option("--allow-changes", is_flag=True, help="Resume with other settings than the run had.")
+@click.option("--checkpoint-steps", type=click.IntRange(min=1), help="Save each so many steps too.  [after each epoch]")
+@click.option("--keep", type=click.IntRange(min=1), help="Checkpoints to keep.  [3]")
+@click.option("--deterministic", is_flag=True, default=None, help="Same seed, same machine, same bits; slower.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any setting that `presets` shows.")
+@click.option("--dry-run", is_flag=True, help="Show settings and networks, train nothing, write nothing.")
+def train(run_dir, export_dir, resume, allow_changes, checkpoint_steps, keep, deterministic, dry_run, **given):
+    """Train a GAN, or with --conditional a conditional GAN, and export it."""
+    if resume and run_dir is None:
+        raise click.UsageError("--resume needs the run folder: --run-dir DIR")
+    load_tensorflow()
+    from keras_gan import datasets, presets, runs
+
+    with contextlib.ExitStack() as held:
+        with usage_errors():
+            old = runs.read(run_dir) if resume else None
+            if resume:
+                held.enter_context(runs.lock(run_dir))
+            config = _config(old and presets.Config(**old.config), **given)
+            options = {
+                "export_dir": export_dir and str(export_dir),
+                "checkpoint_steps": checkpoint_steps,
+                "keep": keep,
+                "deterministic": deterministic,
+            }
+            if old:
+                options = {key: old.options[key] if value is None else value for key, value in options.items()}
+            if options["deterministic"]:
+                config = _make_deterministic(config)
+            data = datasets.load(config.dataset, image_size=config.image_size)
+            config = dataclasses.replace(config, precision=presets.resolve_precision(config.precision))
+            data.batches(config.batch_size)  # Raises if the size does not fit.
+            gan = presets.build(config, data.image_shape, data.num_classes)
+        if dry_run:
+            _show(config, gan)
+            return
+        title = f"{data.name}-{'cgan' if config.conditional else 'gan'}"
+        options["export_dir"] = options["export_dir"] or str(Path("saved_models") / title)
+        check_writable(options["export_dir"])
+        record = runs.Record(dataclasses.asdict(config), _describe(data), _versions(), options)
+        with usage_errors():
+            changed = runs.changes(old, record) if resume else {}
+            if changed and not allow_changes:
+                raise ValueError(
+                    f"the run had other settings: {_list(changed)}; leave them out to go on as before, or change them "
+                    "with --allow-changes"
+                )
+            if not resume:
+                run_dir = runs.new_folder(run_dir, title)
+                held.enter_context(runs.lock(run_dir))
+        if changed:
+            click.echo(f"Changed: {_list(changed)}")
+        if resume and old.versions != record.versions:
+            click.echo(f"Note: the run was begun with {old.versions}, and now has {record.versions}: expect other bits")
+        _train(gan, data, config, record, run_dir, resume, changed)
+
+
+def _train(gan, data, config, record, run_dir, resume, changed):
+    from keras_gan import callbacks, checkpoints
+
+    checkpoint = callbacks.Checkpoint(
+        run_dir / "checkpoints", record.options["checkpoint_steps"], record.options["keep"] or KEEP
+    )
+    limit = callbacks.TimeLimit(config.minutes) if config.minutes else None
+    rollback = callbacks.Rollback(checkpoint)
+    checkpoint.stateful = [rollback, *([limit] if limit else [])]
+    if resume and checkpoint.restore(gan) is not None:
+        for player in ("discriminator", "generator"):
+            if f"{player}_learning_rate" in changed:
+                optimizer = getattr(gan, f"{player}_optimizer")
+                optimizer.learning_rate = getattr(config, f"{player}_learning_rate")
+    record.write(run_dir)
+
+    is_over = checkpoint.epoch >= (config.epochs or math.inf) or (limit and limit.elapsed >= limit.minutes)
+    model = run_dir / "model.keras"
+    if is_over and model.exists() and checkpoints.read_state(model) == checkpoints.read_state(checkpoint.newest()):
+        click.echo(
+            f"{run_dir} is complete, with {int(gan.step):,} steps. Give --epochs or --minutes to train it further."
+        )
+        return
+    if not is_over:
+        _fit(gan, data, config, run_dir, [*([limit] if limit else []), rollback, checkpoint])
+    _finish(gan, checkpoint, record, run_dir)
+
+
+def _fit(gan, data, config, run_dir, last):
+    import keras
+
+    from keras_gan import callbacks
+
+    start = int(gan.step)
+    click.echo(
+        f"Training on {len(data):,} images of {'x'.join(map(str, data.image_shape))}, {config.precision}, in {run_dir}"
+        + (f", from step {start:,}" if start else "")
+    )
+    if config.conditional and data.class_names != tuple(map(str, range(data.num_classes))):
+        click.echo("Labels: " + ", ".join(f"{label} {name}" for label, name in enumerate(data.class_names)))
+    *limits, rollback, checkpoint = last
+    try:
+        with checkpoint.stop_on_signals(), _said_faults(run_dir):
+            gan.fit(
+                data.batches(config.batch_size, config.seed, start_step=start),
+                epochs=config.epochs or 10**6,
+                steps_per_epoch=max(len(data) // config.batch_size, EPOCH_STEPS),
+                shuffle=False,
+                verbose=0,
+                callbacks=[
+                    callbacks.Progress(*limits),
+                    callbacks.SampleImages(run_dir / "samples", run_dir / "logs"),
+                    callbacks.CSVHistory(run_dir / "history.csv"),
+                    keras.callbacks.TensorBoard(str(run_dir / "logs"), write_graph=False),
+                    *limits,
+                    rollback,
+                    checkpoint,
+                ],
+            )
+    except callbacks.Interrupted as stop:
+        click.echo(
+            f"\nStopped at step {int(gan.step):,} by {signal.Signals(stop.signum).name}, all is saved.", err=True
+        )
+        click.echo(f"Go on with   {_resume_command(run_dir)}", err=True)
+        raise click.exceptions.Exit(128 + stop.signum) from None
+    except callbacks.Diverged as error:
+        raise click.ClickException(f"{error}. {checkpoint.newest()} is good; try other settings") from None
+
+
+def _finish(gan, checkpoint, record, run_dir):
+    from keras_gan import checkpoints
+    from keras_gan.export import next_version
+
+    version = next_version(record.options["export_dir"])
+    with _said_faults(run_dir):
+        gan.export(version)
+        # Last, for it says that the run is complete.
+        checkpoints.copy(checkpoint.newest(), run_dir / "model.keras")
+    label = " --label 7" if (gan.num_classes or 0) > 7 else ""
+    click.echo(f"\nRun folder   {run_dir}")
+    click.echo(f"Samples      {max((run_dir / 'samples').glob('*.png'))}")
+    click.echo(f"SavedModel   {version}")
+    click.echo(f"Sample it    {program()} generate {shlex.quote(str(run_dir))} --num 64{label} --output samples.png")
+
+
+def _config(old, preset_name, settings, dataset, conditional, epochs, minutes, batch_size, seed):
+    """The settings asked for: those of a preset, or of the run that is resumed, with changes."""
+    from keras_gan import presets
+
+    changes = {"dataset": dataset, "conditional": conditional, "batch_size": batch_size, "seed": seed}
+    changes = {key: value for key, value in changes.items() if value is not None}
+    if epochs or minutes:
+        changes |= {"epochs": epochs, "minutes": minutes}
+    base = old if old and preset_name is None else presets.preset(preset_name or "dcgan")
+    pairs = [setting.partition("=") for setting in settings]
+    for key, equals, _ in pairs:
+        if not equals:
+            raise click.UsageError(f"--set takes KEY=VALUE, got {key!r}")
+    config = dataclasses.replace(base, **changes)
+    config = presets.override(config, {key.strip().replace("-", "_"): text for key, _, text in pairs})
+    if old and config.precision == "auto":
+        config = dataclasses.replace(config, precision=old.precision)
+    return config
+
+
+def _make_deterministic(config):
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
+    # What `auto` measures may come out differently another time.
+    return dataclasses.replace(config, precision=config.precision.replace("auto", "float32"))
+
+
+def _show(config, gan):
+    echo_settings(config)
+    for network in (gan.discriminator, gan.generator):
+        click.echo(f"\n{network.name}: {network.count_params():,} parameters")
+        network.summary(print_fn=click.echo)
+
+
+def _describe(data):
+    return {
+        "images": len(data),
+        "image_shape": data.image_shape,
+        "class_names": data.class_names,
+        "fingerprint": data.fingerprint,
+    }
+
+
+def _versions():
+    import keras
+    import tensorflow as tf
+
+    import keras_gan
+
+    return {"keras_gan": keras_gan.__version__, "keras": keras.__version__, "tensorflow": tf.__version__}
+
+
+def _list(changed):
+    return ", ".join(f"{key} {old} -> {new}" for key, (old, new) in changed.items())
+
+
+def _resume_command(run_dir):
+    return f"{program()} train --resume --run-dir {shlex.quote(str(run_dir))}"
+
+
+@contextlib.contextmanager
+def _said_faults(run_dir):
+    """Says in one line what happened to the run folder while it was written to."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        if not (run_dir / "config.json").exists():
+            raise click.ClickException(f"the run folder {run_dir} was deleted or moved during the training") from error
+        full = ("No space left", "File too large", "quota")
+        if any(words in str(error) for words in full):
+            raise click.ClickException(
+                f"cannot write to {run_dir}: the disk is full, or a limit reached. Make room, then go on with "
+                f"{_resume_command(run_dir)}"
+            ) from error
+        raise

@@ -1,0 +1,256 @@
+"""The command line's `train --resume`, and what may happen to a run folder."""
+
+import csv
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from filelock import FileLock
+
+from keras_gan.cli import main
+
+ROOT = Path(__file__).parents[1]
+QUICK = ["--preset", "mlp", "--set", "latent_dim=8", "--seed", "3"]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KERAS_GAN_TRACEBACK", raising=False)
+    return lambda *args: CliRunner().invoke(main, [str(arg) for arg in args])
+
+
+def start(folder, *args, **kwargs):
+    """A real process."""
+    command = [sys.executable, str(ROOT / "cli.py"), "train", *map(str, args)]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs)
+
+
+def wait_for(process, done):
+    while not done():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+def fails(result, status, message):
+    assert result.exit_code == status, result.output
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert message in result.stderr
+
+
+def weights(path):
+    gan = keras.saving.load_model(path)
+    optimizers = gan.discriminator_optimizer, gan.generator_optimizer
+    return [np.array(v) for part in (gan, *optimizers) for v in part.variables]
+
+
+def assert_same_run(one, other):
+    for a, b in zip(weights(one / "model.keras"), weights(other / "model.keras"), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert (one / "history.csv").read_text() == (other / "history.csv").read_text()
+    for path in sorted((one / "samples").iterdir()):
+        assert path.read_bytes() == (other / "samples" / path.name).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of two epochs that was never stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    arguments = ["train", "--conditional", *QUICK, "--epochs", "2", "--run-dir", "run", "--export-dir", "out"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    return folder / "run"
+
+
+def test_a_run_that_had_one_epoch_goes_on_to_two(run, whole, tmp_path):
+    begun = [*QUICK, "--run-dir", "run", "--export-dir", "out"]
+    assert run("train", "--conditional", "--epochs", 1, *begun).exit_code == 0
+    # The whole command again, with other epochs.
+    result = run("train", "--resume", "--conditional", "--epochs", 2, *begun)
+    assert result.exit_code == 0, result.output
+    assert "from step 250" in result.output
+    assert_same_run(whole, tmp_path / "run")
+    assert json.loads(Path("run/config.json").read_text())["config"]["epochs"] == 2
+    assert sorted(path.name for path in Path("out").iterdir()) == ["1", "2"]
+    events = [path for path in (tmp_path / "run" / "logs" / "train").iterdir() if "tfevents" in path.name]
+    assert len(events) == 2
+
+    result = run("train", "--resume", "--run-dir", "run")
+    assert result.exit_code == 0
+    assert "run is complete, with 500 steps" in result.output
+    assert sorted(path.name for path in Path("out").iterdir()) == ["1", "2"]
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_says_how_to_go_on_and_nothing_is_lost(whole, tmp_path, signum):
+    arguments = ["--conditional", *QUICK, "--epochs", "2", "--run-dir", "run", "--export-dir", "out"]
+    process = start(tmp_path, *arguments)
+    wait_for(process, (tmp_path / "run/checkpoints/step-000000250.keras").exists)
+    time.sleep(0.5)
+    process.send_signal(signum)
+    out, err = process.communicate()
+    assert process.returncode == 128 + signum
+    assert "Traceback" not in err
+    stopped, go_on = err.strip().splitlines()
+    assert f"by {signal.Signals(signum).name}, all is saved" in stopped
+    step = int(stopped.split()[3])
+    assert 250 < step < 500
+    assert (tmp_path / f"run/checkpoints/step-{step:09d}.keras").exists()
+    assert not (tmp_path / "run/model.keras").exists()
+    command = go_on.removeprefix("Go on with").split()
+    assert command == ["python", "cli.py", "train", "--resume", "--run-dir", "run"]
+    resumed = start(tmp_path, *command[3:])
+    out, err = resumed.communicate()
+    assert resumed.returncode == 0, err
+    assert f"from step {step}" in out
+    assert_same_run(whole, tmp_path / "run")
+
+
+def test_killed_while_it_writes_and_killed_again_it_ends_as_if_it_never_was(whole, tmp_path):
+    """`benchmarks/kill_test.py` does this as often as wanted."""
+    arguments = ["--conditional", *QUICK, "--epochs", "2", "--run-dir", "run", "--export-dir", "out"]
+    process = start(tmp_path, *arguments, "--checkpoint-steps", "20")
+    wait_for(process, (tmp_path / "run/checkpoints/step-000000260.keras").exists)
+    wait_for(process, lambda: list((tmp_path / "run").glob("checkpoints/.*.part.keras")))
+    process.kill()
+    process.communicate()
+    process = start(tmp_path, "--resume", "--run-dir", "run")
+    wait_for(process, (tmp_path / "run/checkpoints/step-000000400.keras").exists)
+    process.kill()
+    process.communicate()
+    process = start(tmp_path, "--resume", "--run-dir", "run")
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert int(out.split("from step ")[1].split()[0]) >= 400
+    assert_same_run(whole, tmp_path / "run")
+
+
+@pytest.fixture
+def copied(whole, tmp_path):
+    """A finished run in the working folder, to do harm to."""
+    shutil.copytree(whole, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_changed_settings_are_shown_and_refused_unless_on_purpose(run, copied):
+    record = (copied / "config.json").read_text()
+    changed = ["--resume", "--run-dir", copied, "--set", "generator_learning_rate=0.01", "--set", "r1=0.5"]
+    fails(run("train", *changed), 2, "r1 0.0 -> 0.5, generator_learning_rate 0.0002 -> 0.01; leave them out")
+    fails(run("train", "--resume", "--run-dir", copied, "--seed", 4), 2, "seed 3 -> 4")
+    fails(run("train", "--resume", "--run-dir", copied, "--preset", "cnn"), 2, "generator mlp -> dcgan")
+    assert (copied / "config.json").read_text() == record
+
+    result = run("train", *changed, "--allow-changes", "--epochs", 3)
+    assert result.exit_code == 0, result.output
+    assert "Changed: r1 0.0 -> 0.5" in result.output
+    gan = keras.saving.load_model(copied / "model.keras")
+    assert float(gan.generator_optimizer.learning_rate) == pytest.approx(0.01)
+    assert float(gan.discriminator_optimizer.learning_rate) == pytest.approx(2e-4)
+    assert [penalty.name for penalty in gan.regularizers] == ["r1"]
+    assert json.loads((copied / "config.json").read_text())["config"]["r1"] == 0.5
+
+
+def test_other_networks_do_not_fit_even_on_purpose(run, copied):
+    record = (copied / "config.json").read_text()
+    result = run("train", "--resume", "--run-dir", copied, "--set", "latent_dim=9", "--allow-changes", "--epochs", 3)
+    assert result.exit_code == 1
+    assert "is of other networks" in result.stderr
+    assert (copied / "config.json").read_text() == record
+
+
+def test_changed_images_are_noticed(run, tmp_path):
+    from PIL import Image
+
+    (tmp_path / "flat").mkdir()
+    for i in range(20):
+        Image.new("L", (8, 8), i).save(tmp_path / "flat" / f"{i:02d}.png")
+    arguments = ["--dataset", "flat", "--batch-size", 8, *QUICK, "--epochs", 1, "--run-dir", "run"]
+    assert run("train", *arguments).exit_code == 0
+    Image.new("L", (8, 8), 99).save(tmp_path / "flat" / "03.png")
+    fails(run("train", "--resume", "--run-dir", "run", "--epochs", 2), 2, "fingerprint")
+
+
+def test_what_cannot_be_resumed_is_said(run, tmp_path, copied):
+    fails(run("train", "--resume"), 2, "--run-dir")
+    fails(run("train", "--resume", "--run-dir", "nowhere"), 2, "there is no such folder")
+    (tmp_path / "empty").mkdir()
+    fails(run("train", "--resume", "--run-dir", "empty"), 2, "it has no config.json")
+    fails(run("train", "--run-dir", copied), 2, "or go on with it: --resume")
+    (copied / "config.json").write_text("{")
+    fails(run("train", "--resume", "--run-dir", copied), 2, "damaged")
+    assert not (tmp_path / "empty" / ".lock").exists()
+
+
+def test_two_processes_do_not_train_in_one_folder(run, copied):
+    with FileLock(copied / ".lock"):
+        fails(run("train", "--resume", "--run-dir", copied, "--epochs", 3), 2, "another process is training in")
+
+
+def test_a_damaged_model_is_replaced_by_the_newest_checkpoint(run, copied, capfd):
+    expected = run("generate", copied, "--output", "x.npz")
+    os.truncate(copied / "model.keras", 1000)
+    result = run("generate", copied, "--output", "y.npz")
+    assert result.exit_code == expected.exit_code == 0
+    assert "taking step-000000500.keras" in result.output
+    np.testing.assert_array_equal(np.load("x.npz")["images"], np.load("y.npz")["images"])
+
+
+def test_divergence_ends_in_status_1_with_the_checkpoint_intact(run, tmp_path):
+    result = run("train", *QUICK, "--epochs", 2, "--set", "discriminator_learning_rate=1e18", "--run-dir", "run")
+    fails(result, 1, "training diverged at step")
+    assert result.output.count("Back to step-000000000.keras") == 3
+    assert "learning rates x 0.5 (rollback 3 of 3)" in result.output
+    assert all(np.isfinite(w).all() for w in weights(tmp_path / "run/checkpoints/step-000000000.keras"))
+    assert not (tmp_path / "run/model.keras").exists()
+    assert not (tmp_path / "saved_models").exists()
+
+
+def test_a_full_disk_is_said_and_the_old_checkpoint_stays(whole, tmp_path):
+    size = max(path.stat().st_size for path in (whole / "checkpoints").iterdir())
+    shutil.copytree(whole, tmp_path / "run")
+    checkpoints = {path.name: path.read_bytes() for path in (tmp_path / "run" / "checkpoints").iterdir()}
+    arguments = ["--resume", "--run-dir", "run", "--epochs", "3", "--export-dir", "out"]
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, resource.RLIM_INFINITY))  # noqa: E731
+    process = start(tmp_path, *arguments, preexec_fn=limit)
+    _, err = process.communicate()
+    assert process.returncode == 1, err
+    assert err.count("\n") == 1, err
+    assert "cannot write to run: the disk is full, or a limit reached" in err
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run" / "checkpoints").iterdir()} == checkpoints
+    process = start(tmp_path, *arguments)
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    with open(tmp_path / "run" / "history.csv") as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2"]
+
+
+def test_a_run_folder_that_is_deleted_is_missed(tmp_path):
+    process = start(tmp_path, *QUICK, "--epochs", "50", "--run-dir", "run")
+    wait_for(process, (tmp_path / "run/checkpoints/step-000000250.keras").exists)
+    shutil.rmtree(tmp_path / "run")
+    _, err = process.communicate()
+    assert process.returncode == 1
+    assert err == "Error: the run folder run was deleted or moved during the training\n"
+    assert not (tmp_path / "run").exists()
+
+
+def test_deterministic_runs_have_the_same_bits(tmp_path):
+    arguments = ["--deterministic", "--epochs", "1", "--conditional", "--set", "r1=0.3"]
+    for name in "ab":
+        process = start(tmp_path, *arguments, "--run-dir", name)
+        out, err = process.communicate()
+        assert process.returncode == 0, err
+        assert "float32" in out
+    assert_same_run(tmp_path / "a", tmp_path / "b")
