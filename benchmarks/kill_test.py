@@ -28,7 +28,6 @@ ROOT = Path(__file__).parents[1]
 # Small and quick, with all that has state: labels, a penalty, two kinds of networks, many checkpoints.
 SETTINGS = ["--conditional", "--preset", "cnn", "--set", "precision=float32", "--set", "minutes=none", "--epochs", "2"]
 SETTINGS += ["--checkpoint-steps", "20", "--batch-size", "16"]
-PART = "checkpoints/.*.part.keras"
 
 
 def train(folder, *arguments):
@@ -52,18 +51,22 @@ def state(folder):
     ]
 
 
+def half_written(folder):
+    return any(".part." in name for name in os.listdir(folder / "run" / "checkpoints"))
+
+
 def kill(process, folder, moment, while_writing):
     """SIGKILL after `moment` seconds of training, or at the next checkpoint then; says whether it was half written."""
     while not list((folder / "run").glob("checkpoints/step-*.keras")):
         time.sleep(0.01)
     time.sleep(moment)
     if while_writing:
-        while process.poll() is None and not list((folder / "run").glob(PART)):
-            time.sleep(0.001)
-        time.sleep(random.uniform(0.0, 0.05))
+        # Files are half written for milliseconds only: no pause.
+        while process.poll() is None and not half_written(folder):
+            pass
     process.kill()
     process.communicate()
-    return bool(list((folder / "run").glob(PART)))
+    return half_written(folder)
 
 
 def main():

@@ -72,31 +72,27 @@ def decaying_adam():
     return keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(1e-2, 5, 0.9), 0.5)
 
 
-CASES = {
-    "unconditional": lambda make: make(),
-    "conditional": lambda make: make(3, family="dcgan"),
-    "regularised": lambda make: make(
-        3,
-        compile_args={
-            "loss": kg.losses.Relativistic(),
-            "regularizers": [kg.regularizers.R1(0.1), kg.regularizers.R2(0.1), kg.regularizers.GradientPenalty(1.0)],
-            "discriminator_steps": 2,
-        },
-    ),
-    "ema": lambda make: make(3, ema_decay=0.5),
-    "schedules": lambda make: make(
-        compile_args={"generator_optimizer": decaying_adam(), "discriminator_optimizer": decaying_adam()}
-    ),
-}
+def unconditional(make):
+    return make(compile_args={"generator_optimizer": decaying_adam(), "discriminator_optimizer": decaying_adam()})
 
 
-def dropout_gan(_):
+def conditional(make):
+    return make(3, family="dcgan", ema_decay=0.5)
+
+
+def regularised(_):
     gan = kg.GAN(*dropout_networks(3), seed=1)
-    gan.compile()
+    penalties = [kg.regularizers.R1(0.1), kg.regularizers.R2(0.1), kg.regularizers.GradientPenalty(1.0)]
+    gan.compile(loss=kg.losses.Relativistic(), regularizers=penalties, discriminator_steps=2)
     return gan
 
 
-CASES["dropout"] = dropout_gan
+@pytest.fixture(autouse=True)
+def _default_handler():
+    """A shell's background job ignores SIGINT, and so would these tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -104,13 +100,13 @@ def data(images):
     return kg.datasets.from_arrays(*images)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [unconditional, conditional, regularised])
 def test_a_resumed_run_is_the_run_that_was_never_stopped(make_gan, data, tmp_path, case):
     def make():
         keras.utils.set_random_seed(7)
-        return CASES[case](make_gan)
+        return case(make_gan)
 
-    if case in ("unconditional", "schedules"):
+    if case is unconditional:
         data = kg.datasets.from_arrays(data.images)
     whole = make()
     (tmp_path / "whole").mkdir()
@@ -272,6 +268,13 @@ def test_a_signal_saves_and_says_which_it_was(make_gan, data, tmp_path):
     assert stop.value.signum == signal.SIGTERM
     assert names(tmp_path) == ["step-000000000.keras", "step-000000002.keras"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ignored_signals_stay_ignored(tmp_path):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with Checkpoint(tmp_path).stop_on_signals():
+        interrupt()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 def test_the_second_signal_interrupts_at_once(tmp_path):

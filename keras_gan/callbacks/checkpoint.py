@@ -78,16 +78,19 @@ class Checkpoint(keras.callbacks.Callback):
         self._signum = None
 
     @contextlib.contextmanager
-    def stop_on_signals(self, *signums: int):
-        """Within it, SIGINT and SIGTERM (or the signals given) finish the step, save and raise `Interrupted`.
+    def stop_on_signals(self):
+        """Within it, SIGINT (Ctrl-C), SIGTERM and SIGHUP finish the step, save and raise `Interrupted`.
 
-        A second signal interrupts at once. Works in the main thread, as all of Python's signals.
+        A second signal interrupts at once. What the process was told to ignore, as by `nohup`, stays ignored. Works in
+        the main thread, as all of Python's signals.
         """
-        before = {
-            signum: signal.signal(signum, self._on_signal) for signum in signums or (signal.SIGINT, signal.SIGTERM)
-        }
+        names = ("SIGINT", "SIGTERM", "SIGHUP")  # Not every system has the last.
+        before = {signum: signal.getsignal(signum) for signum in signal.Signals if signum.name in names}
+        before = {signum: handler for signum, handler in before.items() if handler is not signal.SIG_IGN}
         self._signum = None
         try:
+            for signum in before:
+                signal.signal(signum, self._on_signal)
             yield
         finally:
             for signum, handler in before.items():
