@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -69,9 +70,24 @@ def kill(process, folder, moment, while_writing):
     return half_written(folder)
 
 
+def play(number, moment, folder, expected):
+    """One round: says when the process was killed, and whether the end is the expected one."""
+    folder.mkdir()
+    half = kill(train(folder, *SETTINGS), folder, moment, while_writing=number % 2 == 0)
+    done = (folder / "run" / "model.keras").exists()
+    finish(train(folder, "--resume"))
+    same = state(folder) == expected
+    where = "half a checkpoint on disk" if half else "complete already" if done else "between checkpoints"
+    print(f"{number + 1:3}  killed after {moment:4.1f} s, {where}: {'exact' if same else 'DIFFERENT'}", flush=True)
+    if same:
+        shutil.rmtree(folder)
+    return half, same
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--parallel", type=int, default=2, help="rounds at a time")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     arguments = parser.parse_args()
     draw = random.Random(arguments.seed)
@@ -88,26 +104,13 @@ def main():
         finish(process)
         expected = state(reference)
         print(f"reference: {seconds:.1f} s from its first checkpoint, {len(expected)} tensors and files", flush=True)
-        exact = writing = after = 0
-        for number in range(arguments.kills):
-            folder = Path(name) / f"{number}"
-            folder.mkdir()
-            moment = draw.uniform(0, seconds)
-            half = kill(train(folder, *SETTINGS), folder, moment, while_writing=number % 2 == 0)
-            done = (folder / "run" / "model.keras").exists()
-            finish(train(folder, "--resume"))
-            same = state(folder) == expected
-            exact, writing, after = exact + same, writing + half, after + done
-            where = "half a checkpoint on disk" if half else "complete already" if done else "between checkpoints"
-            print(
-                f"{number + 1:3}  killed after {moment:5.1f} s, {where}: {'exact' if same else 'DIFFERENT'}", flush=True
-            )
-            if same:
-                shutil.rmtree(folder)
-    print(
-        f"{arguments.kills} kills, {writing} while a checkpoint was written, {after} when complete: {exact} exact ends"
-    )
-    sys.exit(exact != arguments.kills)
+        rounds = [
+            (number, draw.uniform(0, seconds), Path(name) / f"{number}", expected) for number in range(arguments.kills)
+        ]
+        with ThreadPool(arguments.parallel) as pool:
+            halves, exact = zip(*pool.starmap(play, rounds, chunksize=1))
+    print(f"{len(rounds)} kills, {sum(halves)} while a checkpoint was written: {sum(exact)} exact ends")
+    sys.exit(not all(exact))
 
 
 if __name__ == "__main__":
