@@ -157,6 +157,19 @@ def from_arrays(images, labels=None, class_names=None, name: str = "arrays") -> 
     return ImageDataset(name, images, labels.astype("int64"), names)
 
 
+def split(data: ImageDataset, every: int) -> tuple[ImageDataset, ImageDataset]:
+    """Two datasets: each so many-th image, and the rest."""
+    chosen = np.arange(len(data)) % every == every - 1
+    if not chosen.any():
+        raise ValueError(f"{data.name} has too few images to split: {len(data)}")
+    labels = [None if data.labels is None else data.labels[rows] for rows in (chosen, ~chosen)]
+    parts = [
+        dataclasses.replace(data, images=data.images[rows], labels=part)
+        for rows, part in zip((chosen, ~chosen), labels)
+    ]
+    return tuple(parts)
+
+
 def available(data_dir: str | None = None) -> dict[str, str]:
     """Names that `load` takes without a download, each with where it comes from."""
     import tensorflow_datasets as tfds

@@ -11,12 +11,13 @@ ALLOWED = {
     "__init__": set(),
     **{name: set() for name in LEAVES},
     "networks": {"networks"},
+    "metrics": {"metrics"},
     "callbacks": {"callbacks", "checkpoints", "updates"},
     # The defaults of compile(), sampling, and the method export().
     "gan": {"checks", "losses", "regularizers", "sampling", "updates", "export"},
     "export": {"checkpoints", "gan", "sampling"},
     "presets": {"gan", "losses", "networks", "regularizers"},
-    "cli": {"cli", "callbacks", "checkpoints", "datasets", "export", "presets", "runs"},
+    "cli": {"cli", "callbacks", "checkpoints", "datasets", "export", "metrics", "presets", "runs"},
 }
 
 

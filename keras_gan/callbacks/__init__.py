@@ -1,6 +1,7 @@
 """Callbacks for the training of a `keras_gan.GAN`, beside those of Keras."""
 
 from keras_gan.callbacks.checkpoint import Checkpoint, Interrupted
+from keras_gan.callbacks.evaluation import Evaluation
 from keras_gan.callbacks.progress import CSVHistory, Progress, TimeLimit
 from keras_gan.callbacks.rollback import Diverged, Rollback
 from keras_gan.callbacks.samples import SampleImages, image_grid, sample_grid, save_png
@@ -10,6 +11,7 @@ __all__ = [
     "CSVHistory",
     "Checkpoint",
     "Diverged",
+    "Evaluation",
     "Interrupted",
     "Progress",
     "Rollback",

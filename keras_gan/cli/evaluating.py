@@ -1,0 +1,129 @@
+"""`evaluate`: how good the samples are, beside real images."""
+
+import dataclasses
+import json
+import math
+import resource
+import time
+from pathlib import Path
+
+import click
+
+from keras_gan.cli.common import check_writable, load_tensorflow, usage_errors
+
+# Sample i has the seed SEED * SPACE + i: two evaluations share no sample.
+SPACE = 2**32
+
+
+@click.command()
+@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.option("--dataset", metavar="NAME|FOLDER", help="To compare with.  [that of the run folder]")
+@click.option("--image-size", type=click.IntRange(min=4), help="Resize the dataset to it.  [as the run did]")
+@click.option("--num", type=click.IntRange(min=100), default=10_000, show_default=True, help="Samples.")
+@click.option("--seed", type=click.IntRange(min=0, max=2**30), default=0, show_default=True, help="Of the samples.")
+@click.option(
+    "--extractor",
+    metavar="classifier|inception|FILE.keras",
+    default="classifier",
+    show_default=True,
+    help="Whose features: a classifier of the dataset, trained once and cached; Inception; or a model of your own.",
+)
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures there too.")
+@click.option(
+    "--picture", type=click.Path(path_type=Path), help="Samples and their nearest training images.  [in the run folder]"
+)
+def evaluate(model, dataset, image_size, num, seed, extractor, json_path, picture):
+    """Measure the samples of MODEL, a run folder, a .keras file or a SavedModel folder, beside held-out real images."""
+    picture = picture or (model / "neighbours.png" if (model / "config.json").exists() else None)
+    for path in (json_path, picture):
+        if path:
+            check_writable(path.parent)
+    load_tensorflow()
+    from keras_gan import metrics
+    from keras_gan.callbacks import image_grid, save_png
+    from keras_gan.export import load
+
+    start = time.monotonic()
+    gan = load(model)
+    with usage_errors():
+        train, test, notes = _data(model, dataset, image_size)
+        if train.image_shape != gan.image_shape:
+            raise ValueError(
+                f"{model} makes images of {gan.image_shape}, those of {train.name} are {train.image_shape}: another "
+                "--dataset, or --image-size"
+            )
+        if gan.num_classes and gan.num_classes != train.num_classes:
+            raise ValueError(
+                f"{model} has {gan.num_classes} classes, {train.name} has {train.num_classes or 'no labels'}"
+            )
+        extractor = _extractor(extractor, train)
+        extractor.check(train.image_shape)
+    cached = time.monotonic()
+    labels = metrics.draw_labels(train, num, seed) if gan.num_classes else None
+    images = gan.generate(num, labels, seed=seed * SPACE)
+    report = metrics.evaluate(train, test, images, labels, extractor, seed)
+    seconds = time.monotonic() - cached
+
+    click.echo(f"{'':36}{'samples':>18}{'real, held out':>18}   better")
+    for figure in report.figures:
+        error = "" if figure.error is None else f" ± {figure.error:.2g}"
+        real = "" if figure.real is None else _number(figure.real)
+        click.echo(f"{figure.name:36}{_number(figure.samples) + error:>18}{real:>18}   {figure.better}")
+    conditions = {"model": str(model), "samples": num, "held_out": len(test), "sample_seed": seed * SPACE}
+    conditions |= report.conditions
+    click.echo("")
+    for key, value in conditions.items():
+        click.echo(f"  {key.replace('_', ' '):18}{value:,}" if isinstance(value, int) else f"  {key:18}{value}")
+    for warning in [*notes, *report.warnings]:
+        click.echo(f"Warning: {warning}")
+    if picture:
+        rows, columns = report.neighbours.shape[:2]
+        save_png(picture, image_grid(report.neighbours.reshape(rows * columns, *train.image_shape), columns))
+        click.echo(f"Samples, each with its nearest training images, in {picture}")
+    if json_path:
+        figures = [dataclasses.asdict(figure) for figure in report.figures]
+        content = {"figures": figures, "conditions": conditions, "warnings": [*notes, *report.warnings]}
+        json_path.write_text(json.dumps(content, indent=2) + "\n")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    click.echo(f"{seconds:.0f} s, and {cached - start:.0f} s for model, data and extractor; peak memory {peak:.1f} GiB")
+
+
+def _number(value):
+    """Four digits, and no more decimals than they need."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    decimals = max(0, 3 - math.floor(math.log10(abs(value))))
+    return f"{value:.{min(decimals, 5)}f}"
+
+
+def _data(model, dataset, image_size):
+    """Training and held-out images, and what is to be said about them."""
+    from keras_gan import datasets, runs
+
+    if (model / "config.json").exists():
+        recorded = runs.read(model).config
+        image_size = image_size or (recorded["image_size"] if dataset in (None, recorded["dataset"]) else None)
+        dataset = dataset or recorded["dataset"]
+    if dataset is None:
+        raise ValueError(f"{model} does not say what it was trained on: give --dataset")
+    train = datasets.load(dataset, image_size=image_size)
+    for split in ("test", "validation"):
+        try:
+            return train, datasets.load(dataset, split, image_size), []
+        except ValueError:
+            continue
+    part, rest = datasets.split(train, 6)
+    note = f"{train.name} has no test split: each sixth training image stands for it, and the rest is the reference"
+    return rest, part, [note]
+
+
+def _extractor(name, train):
+    from keras_gan import metrics
+
+    if name == "inception":
+        return metrics.inception()
+    if name != "classifier":
+        return metrics.load_extractor(name)
+    if not metrics.is_cached(train):
+        click.echo(f"Training a classifier of {train.name}, once: it is kept in {metrics.cache_folder()}")
+    return metrics.dataset_classifier(train)

@@ -1,0 +1,48 @@
+"""Metrics: features of an extractor -> statistics -> distances, each usable alone."""
+
+from keras_gan.metrics.distances import (
+    classifier_score,
+    density_coverage,
+    frechet_distance,
+    kernel_distance,
+    modes,
+    nearest_neighbours,
+    precision_recall,
+)
+from keras_gan.metrics.evaluation import Figure, Report, draw_labels, evaluate
+from keras_gan.metrics.features import (
+    Extractor,
+    cache_folder,
+    dataset_classifier,
+    inception,
+    is_cached,
+    load_extractor,
+    train_classifier,
+)
+from keras_gan.metrics.statistics import GaussianStatistics, statistics_of
+from keras_gan.metrics.streaming import FrechetDistance, KernelDistance
+
+__all__ = [
+    "Extractor",
+    "Figure",
+    "FrechetDistance",
+    "GaussianStatistics",
+    "KernelDistance",
+    "Report",
+    "cache_folder",
+    "classifier_score",
+    "dataset_classifier",
+    "density_coverage",
+    "draw_labels",
+    "evaluate",
+    "frechet_distance",
+    "inception",
+    "is_cached",
+    "kernel_distance",
+    "load_extractor",
+    "modes",
+    "nearest_neighbours",
+    "precision_recall",
+    "statistics_of",
+    "train_classifier",
+]

@@ -1,0 +1,185 @@
+"""How far generated samples are from real ones, as functions of features or predictions: NumPy in, floats out.
+
+Real comes before fake. Features are float arrays `(N, D)` of any extractor; a figure means something only beside the
+same figure of the same extractor, N and data.
+"""
+
+import numpy as np
+import scipy.linalg
+
+from keras_gan.metrics.statistics import GaussianStatistics
+
+
+def frechet_distance(real: GaussianStatistics, fake: GaussianStatistics) -> float:
+    """Squared Fréchet distance of two Gaussians, at least 0.
+
+    |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)). With Inception features it is called FID.
+
+    Raises:
+        ValueError: if there are not more samples than features, for then a covariance is singular.
+
+    Source: Heusel et al., arXiv:1706.08500, equation 6.
+    """
+    for name, statistics in (("real", real), ("fake", fake)):
+        if statistics.count <= len(statistics.mean):
+            raise ValueError(
+                f"the Fréchet distance needs more samples than the {len(statistics.mean)} features, "
+                f"got {statistics.count} {name} ones"
+            )
+    # tr((S1 S2)^(1/2)) by the symmetric product, whose eigenvalues stay real and not negative.
+    values, vectors = scipy.linalg.eigh(real.covariance)
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    product = scipy.linalg.eigvalsh(root @ fake.covariance @ root)
+    trace = np.trace(real.covariance) + np.trace(fake.covariance) - 2.0 * np.sqrt(np.maximum(product, 0.0)).sum()
+    return float(max(0.0, np.sum((real.mean - fake.mean) ** 2) + trace))
+
+
+def kernel_distance(
+    real: np.ndarray, fake: np.ndarray, subset_size: int = 1000, subsets: int = 100, seed: int = 0
+) -> tuple[float, float]:
+    """Kernel distance (KID): unbiased squared maximum mean discrepancy, kernel (x.y / D + 1)^3, may be negative.
+
+    Args:
+        real, fake: features `(N, D)`.
+        subset_size: samples of each a subset; all, if there are fewer.
+        subsets: how many are drawn, without replacement within one.
+        seed: int >= 0, of the draws.
+
+    Returns:
+        mean over subsets, and its standard error.
+
+    Source: Bińkowski et al., arXiv:1801.01401, section 4.
+    """
+    real, fake = _features(real), _features(fake)
+    size = min(subset_size, len(real), len(fake))
+    if size < 2:
+        raise ValueError(f"the kernel distance needs at least 2 samples of each, got {len(real)} and {len(fake)}")
+    rng = np.random.default_rng(seed)
+    values = []
+    for _ in range(subsets):
+        x = real[rng.choice(len(real), size, replace=False)]
+        y = fake[rng.choice(len(fake), size, replace=False)]
+        within = sum(k.sum() - np.trace(k) for k in (_kernel(x, x), _kernel(y, y))) / (size * (size - 1))
+        values.append(within - 2.0 * _kernel(x, y).mean())
+    return float(np.mean(values)), float(np.std(values) / np.sqrt(subsets))
+
+
+def precision_recall(real: np.ndarray, fake: np.ndarray, neighbours: int = 3) -> tuple[float, float]:
+    """Improved precision and recall, each in [0, 1].
+
+    Precision: fakes within reach of a real sample, the distance to its k-th neighbour among the real ones. Recall: real
+    samples within reach of a fake one.
+
+    Source: Kynkäänniemi et al., arXiv:1904.06991, equations 1 and 2, k = 3.
+    """
+    real, fake = _features(real), _features(fake)
+    near_real, _ = _within(fake, real, _reach(real, neighbours))
+    near_fake, _ = _within(real, fake, _reach(fake, neighbours))
+    return float((near_real > 0).mean()), float((near_fake > 0).mean())
+
+
+def density_coverage(real: np.ndarray, fake: np.ndarray, neighbours: int = 5) -> tuple[float, float]:
+    """Density, from 0 to about 1 and above, and coverage in [0, 1].
+
+    Density: real samples within whose reach a fake is, on average, divided by k: an outlier among the real counts
+    little. Coverage: real samples within whose reach there is a fake.
+
+    Source: Naeem et al., arXiv:2002.09797, equations 3 and 4, k = 5.
+    """
+    real, fake = _features(real), _features(fake)
+    counts, covered = _within(fake, real, _reach(real, neighbours))
+    return float(counts.mean() / neighbours), float(covered.mean())
+
+
+def classifier_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float, float]:
+    """Exponential of the mean divergence of predictions from their mean, from 1 to the number of classes.
+
+    With Inception's predictions it is called Inception score.
+
+    Args:
+        probabilities: `(N, classes)`, rows that sum to 1.
+        splits: parts for which it is computed apart.
+
+    Returns:
+        mean over splits, and their standard deviation.
+
+    Source: Salimans et al., arXiv:1606.03498, section 4.
+    """
+    probabilities = np.asarray(probabilities, "float64")
+    if len(probabilities) < splits:
+        raise ValueError(f"the classifier score needs at least {splits} samples, got {len(probabilities)}")
+    scores = []
+    for part in np.array_split(probabilities, splits):
+        marginal = part.mean(axis=0)
+        ratio = np.log(np.maximum(part, 1e-16)) - np.log(np.maximum(marginal, 1e-16))
+        scores.append(np.exp((part * ratio).sum(axis=1).mean()))
+    return float(np.mean(scores)), float(np.std(scores))
+
+
+def modes(real_counts: np.ndarray, fake_counts: np.ndarray) -> tuple[int, float]:
+    """Modes that the samples reach, and the divergence of their frequencies from the real ones in nats.
+
+    Args:
+        real_counts: counts or frequencies of each mode in the data `(modes,)`, all above 0.
+        fake_counts: counts of each mode among the samples `(modes,)`.
+
+    Returns:
+        number of modes with at least one sample, and KL(fake || real).
+
+    Source: Srivastava et al. (VEEGAN), arXiv:1705.07761, section 4; Lin et al. (PacGAN), arXiv:1712.04086, section 4.
+    """
+    real, fake = np.asarray(real_counts, "float64"), np.asarray(fake_counts, "float64")
+    if real.shape != fake.shape or not fake.sum() > 0:
+        raise ValueError(f"need counts of the same modes and at least one sample, got {real.shape} and {fake.shape}")
+    if (real <= 0).any():
+        raise ValueError(f"mode {int(np.argmin(real))} has no real sample: leave it out")
+    real, fake = real / real.sum(), fake / fake.sum()
+    seen = fake > 0
+    return int(seen.sum()), float(np.sum(fake[seen] * np.log(fake[seen] / real[seen])))
+
+
+def nearest_neighbours(train: np.ndarray, samples: np.ndarray, neighbours: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """The training rows that samples are nearest to, against memorisation.
+
+    Returns:
+        Euclidean distances float `(N, neighbours)`, nearest first, and indices into `train` int `(N, neighbours)`.
+    """
+    return _index(_features(train), neighbours).kneighbors(_features(samples))
+
+
+def _features(features):
+    features = np.asarray(features, "float32")
+    if features.ndim != 2 or not len(features):
+        raise ValueError(f"features must be (N, D) with N > 0, got {features.shape}")
+    if not np.isfinite(features).all():
+        raise ValueError("the features contain NaN or infinity")
+    return features
+
+
+def _kernel(x, y):
+    return (x.astype("float64") @ y.T.astype("float64") / x.shape[1] + 1.0) ** 3
+
+
+def _reach(features, neighbours):
+    """Distance of each row to its k-th neighbour among the others."""
+    if len(features) <= neighbours:
+        raise ValueError(f"need more than {neighbours} samples, got {len(features)}")
+    return _index(features, neighbours).kneighbors()[0][:, -1]
+
+
+def _index(features, neighbours):
+    from sklearn.neighbors import NearestNeighbors  # A second to import, which the command line need not wait for.
+
+    return NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(features)
+
+
+def _within(rows, centres, reach):
+    """How many centres each row is within the reach of, and which centres have a row within theirs."""
+    from sklearn.metrics import pairwise_distances_chunked
+
+    counts, covered = [], np.zeros(len(centres), bool)
+    for chunk in pairwise_distances_chunked(rows, centres):
+        inside = chunk <= reach
+        counts.append(inside.sum(axis=1))
+        covered |= inside.any(axis=0)
+    return np.concatenate(counts), covered

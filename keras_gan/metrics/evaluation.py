@@ -1,0 +1,179 @@
+"""All figures of a set of samples, each beside the same figure of held-out real images."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_gan.metrics import distances
+from keras_gan.metrics.features import Extractor, train_classifier
+from keras_gan.metrics.statistics import statistics_of
+
+# Fewer samples a feature than this, and a covariance is mostly noise.
+ENOUGH = 10
+CAS_STEPS = 600
+PRECISION = ("precision", "recall")
+DENSITY = ("density", "coverage")
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """One number about the samples.
+
+    Attributes:
+        name: what it is.
+        samples: of the generated samples.
+        real: of held-out real images in their place, `None` where it makes no sense.
+        better: "lower", "higher" or "nearer", to the real figure.
+        num_samples, num_real: how many images each is of.
+        error: standard error or deviation of `samples`, or `None`.
+    """
+
+    name: str
+    samples: float
+    real: float | None
+    better: str
+    num_samples: int
+    num_real: int
+    error: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """Figures, and what they depend on.
+
+    Attributes:
+        figures: list of `Figure`.
+        conditions: extractor with its hash, resizer, reference, seed.
+        warnings: what makes a figure doubtful.
+        neighbours: training images nearest to the first samples, uint8 `(rows, columns, height, width, channels)`, each
+            row's first image being the sample.
+    """
+
+    figures: list
+    conditions: dict
+    warnings: list
+    neighbours: np.ndarray
+
+
+def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0) -> Report:
+    """Measures samples against a dataset.
+
+    Args:
+        train: `datasets.ImageDataset`, the reference.
+        test: `datasets.ImageDataset`, held-out images of the same kind, measured as if they were samples.
+        images: samples, uint8 `(N, height, width, channels)`.
+        labels: ints `(N,)`, the classes asked for, or `None`.
+        extractor: `features.Extractor`.
+        seed: of the subsets that some figures draw.
+
+    Raises:
+        ValueError: if shapes differ, all samples are one image, or there are too few.
+    """
+    for other in (images, test.images):
+        if other.shape[1:] != train.image_shape:
+            raise ValueError(f"the images of {train.name} are {train.image_shape}, these are {other.shape[1:]}")
+    if (images == images[0]).all():
+        raise ValueError("all samples are the same image: there is nothing to measure")
+    reference, _ = extractor(train.images)
+    # Of as many real images as there are samples, for figures that compare one by one.
+    rows = np.sort(np.random.default_rng(seed).permutation(len(train))[: len(images)])
+    parties = [_Party(images, labels, extractor), _Party(test.images, test.labels, extractor)]
+    statistics = statistics_of(reference)
+    figures = []
+
+    def add(name, better, measure):
+        (value, error), (real, _) = (_with_error(measure(party)) for party in parties)
+        figures.append(Figure(name, value, real, better, len(images), len(test), error))
+
+    name = "FID" if extractor.is_inception else "FCD"
+    add(name, "lower", lambda party: distances.frechet_distance(statistics, statistics_of(party.features)))
+    add("KID", "lower", lambda party: distances.kernel_distance(reference[rows], party.features, seed=seed))
+    for measure, names in ((distances.precision_recall, PRECISION), (distances.density_coverage, DENSITY)):
+        values = [measure(reference[rows], party.features) for party in parties]
+        figures += [
+            Figure(name, value, real, "higher", len(images), len(test)) for name, value, real in zip(names, *values)
+        ]
+    if extractor.num_classes:
+        add("classifier score", "higher", lambda party: distances.classifier_score(party.probabilities))
+    if extractor.num_classes and extractor.num_classes == train.num_classes:
+        figures += _of_classes(parties, train, test)
+    if labels is not None:
+        figures.append(_classification_accuracy(train, test, images, labels))
+    (far, nearest), (usual, _) = (distances.nearest_neighbours(reference, party.features, 5) for party in parties)
+    ratio = float(np.median(far[:, 0]) / max(np.median(usual[:, 0]), 1e-12))
+    figures.append(Figure("distance to nearest training image", ratio, 1.0, "nearer", len(images), len(test)))
+    shown = np.unique(labels, return_index=True)[1][:10] if labels is not None else np.arange(min(10, len(images)))
+    return Report(
+        figures,
+        {
+            "dataset": train.name,
+            "reference": f"training split, {len(train):,} images",
+            "extractor": extractor.name,
+            "extractor_hash": extractor.hash,
+            "features": extractor.dimensions,
+            "resizer": extractor.resizer(train.image_shape),
+            "seed": seed,
+        },
+        _warnings(len(images), len(test), extractor, ratio),
+        np.concatenate([images[shown][:, np.newaxis], train.images[nearest[shown]]], axis=1),
+    )
+
+
+def draw_labels(data, num: int, seed: int = 0) -> np.ndarray:
+    """Labels as frequent as in a dataset, ints `(num,)`."""
+    return np.random.default_rng(seed).choice(data.labels, num)
+
+
+class _Party:
+    """Samples, or real images in their place."""
+
+    def __init__(self, images, labels, extractor):
+        self.labels = labels
+        self.features, self.probabilities = extractor(images)
+
+
+def _with_error(value):
+    return value if isinstance(value, tuple) else (value, None)
+
+
+def _of_classes(parties, train, test):
+    figures = []
+    samples, held = [np.argmax(party.probabilities, axis=1) for party in parties]
+    sizes = len(samples), len(held)
+    if parties[0].labels is not None:
+        accuracy = [float((found == party.labels).mean()) for found, party in zip((samples, held), parties)]
+        figures.append(Figure("label accuracy", *accuracy, "higher", *sizes))
+    real = np.bincount(train.labels, minlength=train.num_classes)
+    for index, (name, better) in enumerate((("classes found", "higher"), ("KL of classes", "lower"))):
+        values = [
+            distances.modes(real, np.bincount(found, minlength=train.num_classes))[index] for found in (samples, held)
+        ]
+        figures.append(Figure(name, *values, better, *sizes))
+    return figures
+
+
+def _classification_accuracy(train, test, images, labels):
+    """Classification accuracy score: train on samples, test on real images (Ravuri and Vinyals, arXiv:1905.10887)."""
+    size = min(len(images), len(train))
+    scores = []
+    for pixels, targets in ((images, labels), (train.images, train.labels)):
+        rows = np.random.default_rng(0).permutation(len(pixels))[:size]
+        classifier = Extractor(train_classifier(pixels[rows], targets[rows], train.num_classes, CAS_STEPS), "CAS")
+        scores.append(float((np.argmax(classifier(test.images)[1], axis=1) == test.labels).mean()))
+    return Figure("CAS", *scores, "higher", size, size)
+
+
+def _warnings(num_samples, num_real, extractor, ratio):
+    warnings = []
+    for size, what in ((num_samples, "samples"), (num_real, "held-out images")):
+        if size < ENOUGH * extractor.dimensions:
+            warnings.append(
+                f"{size:,} {what} are few for {extractor.dimensions} features: distances come out too large, compare "
+                "them at the same number only"
+            )
+    if ratio < 0.5:
+        warnings.append(
+            f"samples lie {1 / max(ratio, 1e-12):.1f} times nearer to training images than held-out images do: look at "
+            "the neighbours for copies"
+        )
+    return warnings

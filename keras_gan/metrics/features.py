@@ -1,0 +1,226 @@
+"""Feature extractors: networks that turn images into vectors in which distances mean something.
+
+Three kinds: a small classifier of the dataset's own training split (trained once, cached by the content of the data),
+any Keras model, and Inception as Keras Applications carries it, where its weights are at hand.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers, ops
+
+FEATURES = 64
+BATCH = 250
+# Another recipe makes other features: part of the name in the cache.
+RECIPE = "classifier-1"
+
+
+class Extractor:
+    """A network from uint8 images to features, and where it is a classifier to predictions.
+
+    Args:
+        network: `keras.Model`, float images `(batch, height, width, channels)` as it takes them -> one output
+            `(batch, D)` or two, features and class probabilities `(batch, classes)`.
+        name: how figures name it.
+        scale: from uint8 to what the network takes: `image * scale[0] + scale[1]`.
+        path: where the network is saved, for metrics that are saved with a model; `None` if it is not.
+
+    Attributes:
+        hash: eight hexadecimal digits of its weights; figures of different ones are not comparable.
+        input_shape: `(height, width, channels)` of the network; images of another size are resized.
+        dimensions: number of features.
+        num_classes: number of classes, `None` where it is no classifier.
+    """
+
+    is_inception = False
+
+    def __init__(self, network, name: str, scale: tuple[float, float] = (1.0 / 127.5, -1.0), path=None):
+        if len(network.inputs) != 1 or len(network.inputs[0].shape) != 4:
+            raise ValueError(f"the extractor {name} must take images (batch, height, width, channels)")
+        if len(network.outputs) > 2 or any(len(output.shape) != 2 for output in network.outputs):
+            raise ValueError(
+                f"the extractor {name} must give features (batch, D), and at most probabilities beside them"
+            )
+        self.name = name
+        self.path = path and str(path)
+        self.input_shape = tuple(network.inputs[0].shape[1:])
+        self.dimensions = network.outputs[0].shape[-1]
+        self.num_classes = network.outputs[1].shape[-1] if len(network.outputs) == 2 else None
+        digest = hashlib.blake2b(digest_size=4)
+        for weight in network.get_weights():
+            digest.update(np.ascontiguousarray(weight))
+        self.hash = digest.hexdigest()
+        self._network = network
+        self._scale = scale
+        self._run = tf.function(self.call)  # Traced for each shape: what is done to images depends on it.
+
+    def check(self, image_shape: tuple[int, int, int]) -> None:
+        """Raises `ValueError` if images of this shape cannot be given to the network, resized or not."""
+        wanted = self.input_shape[-1]
+        if wanted is not None and image_shape[-1] != wanted and {image_shape[-1], wanted} != {1, 3}:
+            raise ValueError(
+                f"the extractor {self.name} takes images of {wanted} channels, these have {image_shape[-1]}"
+            )
+
+    def resizer(self, image_shape: tuple[int, int, int]) -> str:
+        """How images of this shape reach the network's size: `none`, or the method."""
+        size = self.input_shape[:2]
+        return "none" if None in size or tuple(image_shape[:2]) == size else "bicubic, antialiased"
+
+    def call(self, images):
+        """Features, or features and probabilities, of float or uint8 images in [0, 255], within a compiled step."""
+        images = ops.cast(images, "float32")
+        if self.resizer(tuple(images.shape[1:])) != "none":
+            images = tf.image.resize(images, self.input_shape[:2], "bicubic", antialias=True)
+            images = ops.clip(ops.round(images), 0.0, 255.0)
+        if self.input_shape[-1] == 3 and images.shape[-1] == 1:
+            images = ops.repeat(images, 3, axis=-1)
+        elif self.input_shape[-1] == 1 and images.shape[-1] == 3:
+            images = tf.image.rgb_to_grayscale(images)
+        outputs = self._network(images * self._scale[0] + self._scale[1], training=False)
+        return outputs if self.num_classes else (outputs, ops.zeros((ops.shape(images)[0], 0)))
+
+    def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Features and probabilities of images.
+
+        Args:
+            images: uint8 `(N, height, width, channels)`.
+
+        Returns:
+            float32 `(N, D)`, and float32 `(N, classes)` or `None`.
+
+        Raises:
+            ValueError: if the images do not fit, or there are none.
+        """
+        if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
+            raise ValueError(f"images must be uint8 (N, height, width, channels), got {images.dtype} {images.shape}")
+        self.check(images.shape[1:])
+        parts = [self._run(tf.constant(images[i : i + BATCH])) for i in range(0, len(images), BATCH)]
+        features, probabilities = (np.concatenate([np.asarray(part[k]) for part in parts]) for k in range(2))
+        return features, probabilities if self.num_classes else None
+
+
+class Inception(Extractor):
+    """The extractor whose Fréchet distance may be called FID."""
+
+    is_inception = True
+
+
+def train_classifier(images, labels, num_classes: int, steps: int = 2000, seed: int = 0) -> keras.Model:
+    """Trains a small convolutional classifier.
+
+    Args:
+        images: uint8 `(N, height, width, channels)`.
+        labels: ints `(N,)` in [0, num_classes).
+        num_classes: number of classes, at least 2.
+        steps: batches of 128, or of all images if there are fewer; no more than 40 passes, and 200 at least.
+        seed: of weights and the order of the data.
+
+    Returns:
+        a model from float images in [-1, 1] to features `(batch, 64)` and probabilities `(batch, num_classes)`.
+
+    Raises:
+        ValueError: if there are fewer than two classes, or a class has no image.
+    """
+    counts = np.bincount(labels, minlength=num_classes)
+    if num_classes < 2 or not counts.all():
+        empty = f"class {int(np.argmin(counts))} has no image" if num_classes > 1 else "there is one class only"
+        raise ValueError(f"cannot train a classifier: {empty}")
+    batch = min(128, len(images))
+    steps = min(steps, max(200, 40 * (len(images) // batch)))
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input(images.shape[1:])
+    x = inputs
+    for width in (32, 64):
+        x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
+        x = layers.Activation("relu")(layers.BatchNormalization()(x))
+        if min(x.shape[1:3]) >= 4:
+            x = layers.MaxPooling2D()(x)
+    x = layers.Conv2D(64, 3, strides=2, padding="same", activation="relu")(x)
+    features = layers.Dense(FEATURES, activation="relu", name="features")(layers.Dropout(0.3)(layers.Flatten()(x)))
+    probabilities = layers.Dense(num_classes, activation="softmax", name="probabilities")(layers.Dropout(0.3)(features))
+    schedule = keras.optimizers.schedules.CosineDecay(1e-5, steps, warmup_target=2e-3, warmup_steps=steps // 10)
+    model = keras.Model(inputs, probabilities)
+    model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy")
+
+    def read(step):
+        passes = step // (len(images) // batch)
+        positions = (step % (len(images) // batch)) * batch + tf.range(batch, dtype="int64")
+        key = tf.stack([tf.constant(seed, "int64"), passes])
+        rows = tf.random.experimental.index_shuffle(positions, key, tf.constant(len(images) - 1, "int64"))
+        return tf.cast(tf.gather(pixels, rows), "float32") / 127.5 - 1.0, tf.gather(targets, rows)
+
+    pixels, targets = tf.constant(images), tf.constant(np.asarray(labels, "int64"))
+    data = tf.data.Dataset.range(steps).map(read, num_parallel_calls=1).prefetch(2)
+    model.fit(data, verbose=0, shuffle=False)
+    return keras.Model(inputs, [features, probabilities])
+
+
+def dataset_classifier(data, cache=None) -> Extractor:
+    """The classifier of a dataset, trained the first time and read from the cache afterwards.
+
+    Args:
+        data: `datasets.ImageDataset` with labels, the training split.
+        cache: folder; `KERAS_GAN_CACHE` or `~/.cache/keras_gan` when `None`.
+
+    Raises:
+        ValueError: if the data have no labels.
+    """
+    if data.num_classes is None:
+        raise ValueError(f"{data.name} has no labels to train a classifier on: name another extractor")
+    name = f"classifier of {data.name}"
+    path = _path(data, cache)
+    if path.exists():
+        return Extractor(keras.saving.load_model(path), name, path=path)
+    network = train_classifier(data.images, data.labels, data.num_classes)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.stem}.{os.getpid()}.keras")
+    network.save(aside)
+    aside.replace(path)
+    return Extractor(network, name, path=path)
+
+
+def load_extractor(path) -> Extractor:
+    """An extractor of your own: a `.keras` file from images in [-1, 1] to features, or features and probabilities.
+
+    Raises:
+        ValueError: if it cannot be read, or has other inputs and outputs.
+    """
+    try:
+        network = keras.saving.load_model(path)
+    except (ValueError, OSError, TypeError) as error:
+        raise ValueError(f"cannot load the extractor {path}: {str(error).splitlines()[0]}") from error
+    return Extractor(network, Path(path).name, path=path)
+
+
+def inception() -> Extractor:
+    """Inception-v3 with ImageNet's weights, 2,048 features, as Keras Applications has it.
+
+    The weights are Keras's, not those of the FID papers: figures are near theirs, not equal.
+
+    Raises:
+        ValueError: if the weights are not on this machine and cannot be downloaded.
+    """
+    try:
+        network = keras.applications.InceptionV3(include_top=False, pooling="avg", input_shape=(299, 299, 3))
+    except Exception as error:
+        raise ValueError("the weights of Inception are not on this machine and cannot be downloaded") from error
+    return Inception(network, "Inception-v3 of Keras Applications")
+
+
+def is_cached(data, cache=None) -> bool:
+    """Whether `dataset_classifier` has trained on these data already."""
+    return _path(data, cache).exists()
+
+
+def cache_folder(cache=None) -> Path:
+    """Where trained extractors are kept."""
+    return Path(cache or os.environ.get("KERAS_GAN_CACHE") or Path.home() / ".cache" / "keras_gan") / "extractors"
+
+
+def _path(data, cache):
+    return cache_folder(cache) / f"{RECIPE}-{data.fingerprint}.keras"

@@ -1,0 +1,52 @@
+"""Statistics of features that need no features kept: mean and covariance, one batch after the other."""
+
+import numpy as np
+
+
+class GaussianStatistics:
+    """Count, mean and covariance of rows that come in batches.
+
+    Args:
+        dimensions: int, length of a row.
+
+    Attributes:
+        count: rows so far.
+        mean: float64 `(dimensions,)`.
+
+    Source: Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances" (1979).
+    """
+
+    def __init__(self, dimensions: int):
+        self.count = 0
+        self.mean = np.zeros(dimensions)
+        self._scatter = np.zeros((dimensions, dimensions))
+
+    def update(self, features: np.ndarray) -> "GaussianStatistics":
+        """Adds rows `(N, dimensions)`; returns itself."""
+        features = np.asarray(features, "float64")
+        if features.ndim != 2 or features.shape[1] != len(self.mean):
+            raise ValueError(f"features must be (N, {len(self.mean)}), got {features.shape}")
+        if not np.isfinite(features).all():
+            raise ValueError("the features contain NaN or infinity")
+        if not len(features):
+            return self
+        mean = features.mean(axis=0)
+        centred = features - mean
+        shift = mean - self.mean
+        total = self.count + len(features)
+        self._scatter += centred.T @ centred + np.outer(shift, shift) * (self.count * len(features) / total)
+        self.mean = self.mean + shift * (len(features) / total)
+        self.count = total
+        return self
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Unbiased, float64 `(dimensions, dimensions)`."""
+        if self.count < 2:
+            raise ValueError(f"a covariance needs at least 2 samples, got {self.count}")
+        return self._scatter / (self.count - 1)
+
+
+def statistics_of(features: np.ndarray) -> GaussianStatistics:
+    """The statistics of features `(N, dimensions)` that are all there."""
+    return GaussianStatistics(np.shape(features)[1]).update(features)

@@ -1,0 +1,111 @@
+"""Distances as Keras metrics, for `compile(metrics=[...])`: batches come, sums stay, no features are kept.
+
+They look at real images and samples of the averaged generator, in `evaluate()` and for `validation_data`, so that
+`ModelCheckpoint(monitor="val_kid", mode="min")` and `EarlyStopping` follow the pictures instead of the losses.
+"""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from keras_gan.metrics.features import Extractor, load_extractor
+
+
+class _FeatureMetric(keras.metrics.Metric):
+    """A metric of features; saved with a model as the path of its extractor, which is read when it is needed."""
+
+    def __init__(self, extractor, dimensions, name, **kwargs):
+        super().__init__(name=name, **kwargs)
+        given = isinstance(extractor, Extractor)
+        if not given and dimensions is None:
+            raise ValueError("with the path of an extractor, give its number of features: dimensions=")
+        self._path = extractor.path if given else extractor
+        self._dimensions = extractor.dimensions if given else dimensions
+        # In a tuple, for Keras would save the network with the model.
+        self._loaded = (extractor,) if given else ()
+
+    def _features(self, images):
+        if not self._loaded:
+            if self._path is None:
+                raise ValueError(f"the extractor of {self.name} was not saved: give the metric another")
+            with tf.init_scope():
+                self._loaded = (load_extractor(self._path),)
+        # As uint8 images, for that is what is delivered.
+        pixels = ops.clip(ops.round((images + 1.0) * 127.5), 0.0, 255.0)
+        return self._loaded[0].call(pixels)[0]
+
+    def get_config(self) -> dict:
+        return {"name": self.name, "extractor": self._path, "dimensions": self._dimensions}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class FrechetDistance(_FeatureMetric):
+    """`frechet_distance` of all batches so far, in the sense of `val_fcd`. With few samples it comes out too large.
+
+    Args:
+        extractor: an `Extractor`, or the path of one that was saved.
+        dimensions: its number of features, needed with a path only.
+        name: of the metric.
+    """
+
+    def __init__(self, extractor, dimensions: int | None = None, name: str = "fcd"):
+        super().__init__(extractor, dimensions, name, dtype="float64")
+        size = self._dimensions
+        # Of the real and of the fake: how many, their sum, the sum of their outer products.
+        self._sums = [
+            [self.add_variable(shape, "zeros", name=f"{party}{len(shape)}") for shape in ((), (size,), (size, size))]
+            for party in ("real", "fake")
+        ]
+
+    def update_state(self, real, fake):
+        for images, (count, first, second) in zip((real, fake), self._sums):
+            features = ops.cast(self._features(images), "float64")
+            count.assign_add(ops.cast(ops.shape(features)[0], "float64"))
+            first.assign_add(ops.sum(features, axis=0))
+            second.assign_add(ops.matmul(ops.transpose(features), features))
+
+    def result(self):
+        (real, real_covariance), (fake, fake_covariance) = (self._gaussian(*sums) for sums in self._sums)
+        values, vectors = tf.linalg.eigh(real_covariance)
+        root = ops.matmul(vectors * ops.sqrt(ops.maximum(values, 0.0)), ops.transpose(vectors))
+        product = tf.linalg.eigvalsh(ops.matmul(ops.matmul(root, fake_covariance), root))
+        trace = tf.linalg.trace(real_covariance) + tf.linalg.trace(fake_covariance)
+        trace -= 2.0 * ops.sum(ops.sqrt(ops.maximum(product, 0.0)))
+        return ops.maximum(ops.sum(ops.square(real - fake)) + trace, 0.0)
+
+    def _gaussian(self, count, first, second):
+        mean = first / ops.maximum(count, 1.0)
+        scatter = second - count * ops.outer(mean, mean)
+        return mean, scatter / ops.maximum(count - 1.0, 1.0)
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class KernelDistance(_FeatureMetric):
+    """`kernel_distance` with each batch as a subset: unbiased at any batch size, less noisy at large ones.
+
+    Args:
+        extractor: an `Extractor`, or the path of one that was saved.
+        dimensions: its number of features, needed with a path only.
+        name: of the metric.
+    """
+
+    def __init__(self, extractor, dimensions: int | None = None, name: str = "kid"):
+        super().__init__(extractor, dimensions, name)
+        self._mean = keras.metrics.Mean()
+
+    def update_state(self, real, fake):
+        real, fake = self._features(real), self._features(fake)
+        size = ops.cast(ops.shape(real)[0], "float32")
+        within = sum(ops.sum(k) - tf.linalg.trace(k) for k in (_kernel(real, real), _kernel(fake, fake)))
+        self._mean.update_state(within / (size * (size - 1.0)) - 2.0 * ops.mean(_kernel(real, fake)))
+
+    def result(self):
+        return self._mean.result()
+
+    def reset_state(self):
+        self._mean.reset_state()
+
+
+def _kernel(x, y):
+    size = ops.cast(ops.shape(x)[-1], x.dtype)
+    return (ops.matmul(x, ops.transpose(y)) / size + 1.0) ** 3

@@ -1,0 +1,377 @@
+"""Distances against closed forms and brute force; then what moves them, on real images."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import scipy.linalg
+
+import keras_gan as kg
+from keras_gan import metrics
+
+
+def rng():
+    return np.random.default_rng(0)
+
+
+def gaussian(count, mean, covariance):
+    """Rows whose mean and unbiased covariance are exactly these."""
+    x = rng().normal(size=(count, len(mean)))
+    x -= x.mean(axis=0)
+    x = x @ np.linalg.inv(np.linalg.cholesky(np.cov(x.T))).T
+    return x @ np.linalg.cholesky(covariance).T + mean
+
+
+def test_statistics_in_batches_are_those_of_all_rows():
+    rows = rng().normal(3.0, 2.0, size=(57, 4))
+    statistics = metrics.GaussianStatistics(4)
+    for part in np.split(rows, [0, 1, 10, 40]):
+        statistics.update(part)
+    assert statistics.count == 57
+    np.testing.assert_allclose(statistics.mean, rows.mean(axis=0))
+    np.testing.assert_allclose(statistics.covariance, np.cov(rows.T))
+
+
+def test_statistics_of_large_numbers_keep_their_digits():
+    rows = rng().normal(1e7, 1.0, size=(1000, 2))
+    np.testing.assert_allclose(metrics.statistics_of(rows).covariance, np.cov(rows.T), rtol=1e-6)
+
+
+def test_frechet_distance_of_gaussians_is_the_closed_form():
+    real = gaussian(50, [1.0, 2.0, 0.0], np.diag([4.0, 1.0, 9.0]))
+    fake = gaussian(60, [1.0, 0.0, 1.0], np.diag([1.0, 1.0, 16.0]))
+    # Means: 0 + 4 + 1; deviations: (2-1)^2 + 0 + (3-4)^2.
+    distance = metrics.frechet_distance(metrics.statistics_of(real), metrics.statistics_of(fake))
+    assert distance == pytest.approx(7.0)
+
+
+def test_frechet_distance_with_correlations_is_the_textbook_formula():
+    a, b = rng().normal(size=(2, 5, 5))
+    real, fake = gaussian(50, np.zeros(5), a @ a.T + np.eye(5)), gaussian(50, np.ones(5), b @ b.T + np.eye(5))
+    s1, s2 = np.cov(real.T), np.cov(fake.T)
+    expected = 5.0 + np.trace(s1 + s2 - 2.0 * scipy.linalg.sqrtm(s1 @ s2).real)
+    one, other = metrics.statistics_of(real), metrics.statistics_of(fake)
+    assert metrics.frechet_distance(one, other) == pytest.approx(expected)
+    assert metrics.frechet_distance(other, one) == pytest.approx(expected)
+    assert metrics.frechet_distance(one, one) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_kernel_distance_is_the_double_sum():
+    real, fake = rng().normal(size=(2, 5, 3)).astype("float32")
+
+    def kernel(x, y):
+        return (float(np.dot(x, y)) / 3 + 1) ** 3
+
+    pairs = list(itertools.permutations(range(5), 2))
+    expected = sum(kernel(x[i], x[j]) for x in (real, fake) for i, j in pairs) / 20
+    expected -= 2 * sum(kernel(x, y) for x in real for y in fake) / 25
+    value, error = metrics.kernel_distance(real, fake, subset_size=5, subsets=3)
+    assert value == pytest.approx(expected, rel=1e-5)
+    assert error == pytest.approx(0.0, abs=1e-9)
+
+
+def test_kernel_distance_is_unbiased_and_its_error_tells_how_far_it_is_off():
+    real, fake = rng().normal(size=(2, 2000, 4))
+    value, error = metrics.kernel_distance(real, fake, subset_size=200, subsets=50)
+    assert abs(value) < 5 * error
+    moved, error = metrics.kernel_distance(real, fake + 0.5, subset_size=200, subsets=50)
+    assert moved > 20 * error
+
+
+def brute_force(real, fake, k):
+    def distance(x, y):
+        return float(np.sqrt(((x - y) ** 2).sum()))
+
+    def reach(rows):
+        return [sorted(distance(x, y) for j, y in enumerate(rows) if j != i)[k - 1] for i, x in enumerate(rows)]
+
+    near_real = [[distance(x, c) <= r for c, r in zip(real, reach(real))] for x in fake]
+    near_fake = [[distance(x, c) <= r for c, r in zip(fake, reach(fake))] for x in real]
+    return (
+        np.mean([any(row) for row in near_real]),
+        np.mean([any(row) for row in near_fake]),
+        np.sum(near_real) / (k * len(fake)),
+        np.mean(np.any(near_real, axis=0)),
+    )
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_precision_recall_density_coverage_are_the_brute_force(k):
+    real, fake = rng().normal(size=(30, 3)), rng().normal(0.5, 1.5, size=(40, 3))
+    expected = brute_force(real, fake, k)
+    found = *metrics.precision_recall(real, fake, k), *metrics.density_coverage(real, fake, k)
+    assert found == pytest.approx(expected)
+
+
+def test_precision_recall_density_coverage_are_those_of_the_published_implementation():
+    """https://github.com/clovaai/generative-evaluation-prdc, where it is installed."""
+    prdc = pytest.importorskip("prdc")
+    real, fake = rng().normal(size=(300, 8)), rng().normal(0.3, 1.2, size=(200, 8))
+    expected = prdc.compute_prdc(real, fake, nearest_k=5)
+    found = *metrics.precision_recall(real, fake, 5), *metrics.density_coverage(real, fake, 5)
+    assert found == pytest.approx([expected[key] for key in ("precision", "recall", "density", "coverage")])
+
+
+def test_classifier_score():
+    certain = np.tile(np.eye(5), (20, 1))
+    assert metrics.classifier_score(certain) == (pytest.approx(5.0), pytest.approx(0.0, abs=1e-6))
+    assert metrics.classifier_score(np.full((40, 5), 0.2))[0] == pytest.approx(1.0)
+    assert metrics.classifier_score(np.tile(np.eye(5)[2], (40, 1)))[0] == pytest.approx(1.0)
+    # Two answers of 0.75 and 0.25: ln 2 minus their entropy.
+    half = np.tile([[0.75, 0.25], [0.25, 0.75]], (10, 1))
+    expected = np.exp(np.log(2) + 0.75 * np.log(0.75) + 0.25 * np.log(0.25))
+    assert metrics.classifier_score(half, splits=1)[0] == pytest.approx(expected)
+
+
+def test_modes_and_their_divergence():
+    assert metrics.modes([1, 1, 1, 1], [5, 5, 5, 5]) == (4, pytest.approx(0.0))
+    assert metrics.modes([1, 1, 1, 1], [8, 8, 0, 0]) == (2, pytest.approx(np.log(2)))
+    assert metrics.modes([3, 1], [1, 1]) == (2, pytest.approx(0.5 * np.log(0.5 / 0.75) + 0.5 * np.log(0.5 / 0.25)))
+
+
+def test_nearest_neighbours():
+    train = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 5.0]])
+    distance, index = metrics.nearest_neighbours(train, np.array([[0.0, 4.0], [2.0, 0.0]]), 2)
+    np.testing.assert_allclose(distance, [[1.0, 4.0], [1.0, 2.0]])
+    np.testing.assert_array_equal(index, [[2, 0], [1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: metrics.frechet_distance(*[metrics.statistics_of(np.ones((5, 8)))] * 2), "more samples than the 8"),
+        (lambda: metrics.statistics_of(np.full((9, 2), np.nan)), "NaN"),
+        (lambda: metrics.GaussianStatistics(3).update(np.ones((4, 2))), r"must be \(N, 3\)"),
+        (lambda: metrics.GaussianStatistics(3).covariance, "at least 2"),
+        (lambda: metrics.kernel_distance(np.ones((1, 2)), np.ones((5, 2))), "at least 2"),
+        (lambda: metrics.precision_recall(np.ones((3, 2)), np.ones((9, 2))), "more than 3"),
+        (lambda: metrics.classifier_score(np.ones((3, 2))), "at least 10"),
+        (lambda: metrics.modes([1, 0], [1, 1]), "mode 1 has no real sample"),
+        (lambda: metrics.modes([1, 1], [0, 0]), "at least one sample"),
+        (lambda: metrics.train_classifier(np.zeros((4, 8, 8, 1), "uint8"), [0, 0, 2, 2], 3), "class 1 has no image"),
+        (lambda: metrics.train_classifier(np.zeros((4, 8, 8, 1), "uint8"), [0] * 4, 1), "one class only"),
+    ],
+)
+def test_bad_input_is_one_clear_line(call, message):
+    with pytest.raises(ValueError, match=message) as error:
+        call()
+    assert "\n" not in str(error.value)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """Digits, held-out digits, and their classifier."""
+    train, test = kg.datasets.load("digits"), kg.datasets.load("digits", split="test")
+    cache = tmp_path_factory.mktemp("cache")
+    first = metrics.dataset_classifier(train, cache)
+    again = metrics.dataset_classifier(train, cache)
+    assert first.hash == again.hash
+    assert len(list((cache / "extractors").iterdir())) == 1
+    return train, test, again
+
+
+def figures(digits, images, labels=None):
+    train, test, extractor = digits
+    report = metrics.evaluate(train, test, images, labels, extractor)
+    return {figure.name: figure for figure in report.figures}, report
+
+
+def test_real_images_score_as_real_images(digits):
+    _, test, _ = digits
+    found, report = figures(digits, test.images, test.labels)
+    for figure in found.values():
+        if figure.name not in ("CAS", "distance to nearest training image"):
+            assert figure.samples == figure.real
+    assert found["label accuracy"].real > 0.95
+    assert found["CAS"].samples > 0.8
+    assert found["CAS"].real > 0.8
+    assert found["classes found"].samples == 10
+    assert report.neighbours.shape == (10, 6, 8, 8, 1)
+    assert any("few for 64 features" in warning for warning in report.warnings)
+
+
+def harmed(kind, images, labels, random):
+    if kind == "noise":
+        return np.clip(images + random.normal(0, 80, images.shape), 0, 255).astype("uint8"), labels
+    if kind == "blur":
+        padded = np.pad(images.astype("float32"), ((0, 0), (1, 1), (1, 1), (0, 0)), "edge")
+        blurred = sum(padded[:, i : i + 8, j : j + 8] for i in range(3) for j in range(3)) / 9
+        return blurred.astype("uint8"), labels
+    if kind == "dropped class":
+        return images[labels != 3], labels[labels != 3]
+    if kind == "repeated":
+        rows = np.where(np.arange(len(images)) % 10 == 0, np.arange(len(images)), 0)
+        return images[rows], labels[rows]
+    if kind == "wrong labels":
+        return images, (labels + 1) % 10
+    raise ValueError(kind)
+
+
+# How far each harm moves each figure from that of the real images it is done to: at least by factor, or difference.
+HARMS = {
+    "noise": {"FCD": 3.0, "KID": 3.0, "precision": -0.1, "density": -0.1, "label accuracy": -0.1},
+    "blur": {"FCD": 3.0, "KID": 3.0, "precision": -0.1, "classifier score": -0.3},
+    "dropped class": {"FCD": 1.5, "KID": 1.5, "coverage": -0.03, "classes found": -1, "KL of classes": 0.05},
+    # No recall: where samples are few, each reaches far.
+    "repeated": {"FCD": 3.0, "KID": 3.0, "coverage": -0.4, "classifier score": -2.0},
+    "wrong labels": {"label accuracy": -0.8},
+}
+
+
+@pytest.mark.parametrize("kind", HARMS)
+def test_each_harm_moves_the_figures_that_it_should(digits, kind):
+    train, _, extractor = digits
+    # Real images that the reference does not see, as many as can be had.
+    half = kg.datasets.from_arrays(train.images[::2], train.labels[::2], name="half")
+    images, labels = train.images[1::2], train.labels[1::2]
+    images, labels = harmed(kind, images, labels, rng())
+    report = metrics.evaluate(
+        half, kg.datasets.from_arrays(train.images[1::2], train.labels[1::2]), images, None, extractor
+    )
+    found = {figure.name: figure for figure in report.figures}
+    accuracy = (np.argmax(extractor(images)[1], axis=1) == labels).mean()
+    for name, least in HARMS[kind].items():
+        if name == "label accuracy":
+            assert accuracy < 1.0 + least, name
+        elif name in ("FCD", "KID"):
+            assert found[name].samples > least * max(found[name].real, 1e-3), name
+        elif least < 0:
+            assert found[name].samples <= found[name].real + least, name
+        else:
+            assert found[name].samples >= found[name].real + least, name
+
+
+def test_copies_of_training_images_are_noticed(digits):
+    train, _, _ = digits
+    found, report = figures(digits, train.images[:700])
+    assert found["distance to nearest training image"].samples < 0.1
+    assert any("look at the neighbours" in warning for warning in report.warnings)
+    np.testing.assert_array_equal(report.neighbours[:, 0], report.neighbours[:, 1])
+
+
+def test_what_does_not_fit_is_refused(digits):
+    train, test, extractor = digits
+    for images, message in (
+        (np.zeros((9, 6, 8, 1), "uint8"), r"are \(8, 8, 1\), these are \(6, 8, 1\)"),
+        (np.full((100, 8, 8, 1), 7, "uint8"), "all samples are the same image"),
+        (train.images[:20], "more samples than the 64 features"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            metrics.evaluate(train, test, images, None, extractor)
+    with pytest.raises(ValueError, match="has no labels to train a classifier"):
+        metrics.dataset_classifier(kg.datasets.from_arrays(train.images))
+
+
+def test_images_of_another_size_are_resized_and_it_is_said(digits):
+    _, _, extractor = digits
+    large = kg.datasets.load("digits", image_size=16)
+    assert extractor.resizer(large.image_shape) == "bicubic, antialiased"
+    small = kg.datasets.load("digits")
+    near = np.abs(extractor(large.images[:50])[0] - extractor(small.images[:50])[0]).mean()
+    far = np.abs(extractor(large.images[:50])[0] - extractor(small.images[50:100])[0]).mean()
+    assert near < 0.5 * far
+
+
+def test_an_extractor_of_ones_own(tmp_path):
+    network = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(4)])
+    network.save(tmp_path / "own.keras")
+    extractor = metrics.load_extractor(tmp_path / "own.keras")
+    images = rng().integers(0, 255, (5, 8, 8, 3), dtype="uint8")
+    features, probabilities = extractor(images)
+    np.testing.assert_allclose(features, network(images.astype("float32") / 127.5 - 1.0), rtol=1e-4, atol=1e-5)
+    assert probabilities is None
+    grey = np.repeat(images[..., :1], 3, axis=-1)
+    np.testing.assert_allclose(extractor(images[..., :1])[0], extractor(grey)[0], rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="takes images of 3 channels, these have 4"):
+        extractor(np.zeros((2, 8, 8, 4), "uint8"))
+    with pytest.raises(ValueError, match="cannot load the extractor"):
+        metrics.load_extractor(tmp_path / "none.keras")
+    with pytest.raises(ValueError, match="must give features"):
+        metrics.Extractor(keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3)]), "bad")
+
+
+def as_floats(images):
+    return images.astype("float32") / 127.5 - 1.0
+
+
+def test_streaming_distances_are_those_of_all_images_at_once(digits):
+    train, test, extractor = digits
+    real, fake = train.images[:290], test.images[:290]
+    frechet, kernel = metrics.FrechetDistance(extractor), metrics.KernelDistance(extractor)
+    assert float(frechet.result()) == 0.0
+    for _ in range(2):  # The second time after a reset.
+        for i in range(0, 290, 58):
+            frechet.update_state(as_floats(real[i : i + 58]), as_floats(fake[i : i + 58]))
+        kernel.update_state(as_floats(real), as_floats(fake))
+        features = [extractor(images)[0] for images in (real, fake)]
+        expected = metrics.frechet_distance(*map(metrics.statistics_of, features))
+        assert float(frechet.result()) == pytest.approx(expected, rel=1e-2)
+        expected, _ = metrics.kernel_distance(*features, subset_size=290, subsets=1)
+        assert float(kernel.result()) == pytest.approx(expected, rel=1e-3, abs=1e-3)
+        frechet.reset_state()
+        kernel.reset_state()
+
+
+def test_a_gan_is_evaluated_while_it_trains_and_keeps_its_best(digits, tmp_path):
+    train, test, extractor = digits
+    gan = kg.presets.build(kg.presets.override(kg.presets.preset("mlp"), {"conditional": "true"}), (8, 8, 1), 10)
+    distances = [metrics.FrechetDistance(extractor), metrics.KernelDistance(extractor)]
+    gan.compile(gan.generator_optimizer, gan.discriminator_optimizer, regularizers=[], metrics=distances)
+    checkpoint = kg.callbacks.Checkpoint(tmp_path, monitor="val_kid")
+    history = gan.fit(
+        train.batches(64),
+        epochs=3,
+        steps_per_epoch=20,
+        shuffle=False,
+        verbose=0,
+        callbacks=[kg.callbacks.Evaluation(test.batches(64), steps=4, budget=1.0), checkpoint],
+    ).history
+    assert all(np.isfinite(history["val_kid"]))
+    assert checkpoint.best == min(history["val_kid"])
+    best = int(np.argmin(history["val_kid"]))
+    loaded = keras.saving.load_model(tmp_path / "best.keras")
+    assert int(loaded.step) == 20 * (best + 1)
+    values = loaded.evaluate(test.batches(64), steps=4, return_dict=True, verbose=0)
+    assert values["kid"] == pytest.approx(history["val_kid"][best], rel=1e-3)
+    assert values["fcd"] == pytest.approx(history["val_fcd"][best], rel=1e-3)
+
+
+class Clock:
+    """Each look at it takes a second, and an evaluation ten."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def monotonic(self):
+        self.seconds += 1.0
+        return self.seconds
+
+
+def test_evaluation_keeps_its_budget(monkeypatch):
+    from keras_gan.callbacks import evaluation
+
+    clock = Clock()
+    monkeypatch.setattr(evaluation, "time", clock)
+    calls = []
+
+    class Model:
+        def evaluate(self, *args, **kwargs):
+            calls.append(clock.seconds)
+            clock.seconds += 10.0
+            return {"kid": float(len(calls))}
+
+    callback = kg.callbacks.Evaluation(None, budget=0.1)
+    callback.set_model(Model())
+    callback.on_train_begin()
+    seen = []
+    for epoch in range(50):
+        clock.seconds += 20.0
+        logs = {}
+        callback.on_epoch_end(epoch, logs)
+        seen.append(logs["val_kid"])
+    assert seen == sorted(seen)
+    assert seen[0] == 1.0
+    assert 5 <= len(calls) <= clock.seconds * 0.1 / 11
+    with pytest.raises(ValueError, match="budget"):
+        kg.callbacks.Evaluation(None, budget=0.0)
