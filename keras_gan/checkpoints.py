@@ -71,6 +71,14 @@ def read_state(path) -> dict:
         raise UnreadableCheckpoint(f"cannot read {path}: it is incomplete or damaged") from error
 
 
+def are_same(path, other) -> bool:
+    """Whether two checkpoints can both be read and stand at the same state of training."""
+    try:
+        return read_state(path) == read_state(other)
+    except UnreadableCheckpoint:
+        return False
+
+
 def load(model, path) -> None:
     """Loads weights, optimizers and seeds into a model that was built and compiled as the saved one.
 

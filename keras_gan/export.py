@@ -11,6 +11,7 @@ Signatures (N is any number of rows; each output has N rows, so servers may batc
 Models of anything but images have `sample` float32 in place of `image`, and no `generate_png`.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -103,6 +104,23 @@ def next_version(folder) -> Path:
     """The next free `folder/1`, `folder/2` ..., as TF Serving numbers versions."""
     versions = [int(path.name) for path in Path(folder).glob("*") if path.name.isdigit()]
     return Path(folder) / str(max(versions, default=0) + 1)
+
+
+def export_next(gan, folder) -> Path:
+    """Exports as the next version of a folder; another process may be doing the same.
+
+    Returns:
+        the SavedModel's folder.
+    """
+    while True:
+        version = next_version(folder)
+        try:
+            gan.export(version)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            return version
 
 
 def load(path):

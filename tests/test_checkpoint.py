@@ -191,6 +191,9 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(make_gan, data, tmp_p
     assert "step-000000012.keras" in out
     assert "taking the one before" in out
     assert_same(whole, resumed)
+    assert names(tmp_path) == [
+        f"step-{step:09d}.{end}" for step, end in ((0, "keras"), (6, "keras"), (12, "damaged"), (12, "keras"))
+    ]
 
 
 def test_when_no_checkpoint_can_be_read_nothing_is_touched(make_gan, data, tmp_path):
@@ -295,6 +298,7 @@ def test_a_history_is_cut_at_the_first_row_that_is_trained_again_or_not_whole(ma
     train(gan, data, tmp_path, epochs=3)
     path = tmp_path / "history.csv"
     whole = path.read_text()
+    assert "val_" not in whole
     for content in (whole[:-5], whole + "3,0.5", whole + "3,0.1,0.2\n"):
         path.write_text(content)
         resumed = make_gan(3)

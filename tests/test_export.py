@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan.export import SavedGAN, load, next_version
+from keras_gan.export import SavedGAN, export_next, load, next_version
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +139,16 @@ def test_nothing_is_overwritten_or_left_half_written(trained, tmp_path, monkeypa
     with pytest.raises(OSError, match="disk full"):
         gan.export(tmp_path / "y" / "1")
     assert not list((tmp_path / "y").iterdir())
+
+
+def test_two_that_export_at_once_get_two_versions(make_gan, tmp_path, monkeypatch):
+    gan = make_gan()
+    first = export_next(gan, tmp_path)
+    found = iter([first, tmp_path / "2"])  # As if the other had come between looking and moving.
+    monkeypatch.setattr("keras_gan.export.next_version", lambda folder: next(found))
+    monkeypatch.setattr("keras_gan.export.any", lambda content: False, raising=False)
+    assert export_next(gan, tmp_path) == tmp_path / "2"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2"]
 
 
 def test_something_else_is_refused(tmp_path):

@@ -98,7 +98,7 @@ def test_a_run_that_had_one_epoch_goes_on_to_two(run, whole, tmp_path):
     assert sorted(path.name for path in Path("out").iterdir()) == ["1", "2"]
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signum", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_signal_saves_says_how_to_go_on_and_nothing_is_lost(run, whole, tmp_path, signum):
     process = start(tmp_path, *BEGIN, "--epochs", "2")
     wait_for(process, (tmp_path / "run/checkpoints/step-000000250.keras").exists)
@@ -162,6 +162,23 @@ def test_changed_settings_are_shown_and_refused_unless_on_purpose(run, copied):
     assert json.loads((copied / "config.json").read_text())["config"]["r1"] == 0.5
 
 
+def test_what_trains_nothing_changes_nothing(run, copied):
+    before = {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
+    for more in (["--epochs", 1], ["--seed", 9, "--allow-changes"]):
+        result = run("train", "--resume", "--run-dir", copied, *more)
+        assert result.exit_code == 0, result.output
+        assert "is complete" in result.output
+    assert {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()} == before
+
+
+def test_a_damaged_model_of_a_complete_run_is_written_again(run, copied):
+    content = (copied / "model.keras").read_bytes()
+    os.truncate(copied / "model.keras", 1000)
+    result = run("train", "--resume", "--run-dir", copied)
+    assert result.exit_code == 0, result.output
+    assert (copied / "model.keras").read_bytes() == content
+
+
 def test_other_networks_do_not_fit_even_on_purpose(run, copied):
     record = (copied / "config.json").read_text()
     result = run("train", "--resume", "--run-dir", copied, "--set", "latent_dim=9", "--allow-changes", "--epochs", 3)
@@ -188,6 +205,13 @@ def test_what_cannot_be_resumed_is_said(run, tmp_path, copied):
     (tmp_path / "empty").mkdir()
     fails(run("train", "--resume", "--run-dir", "empty"), 2, "it has no config.json")
     fails(run("train", "--run-dir", copied), 2, "or go on with it: --resume")
+    fails(run("train", "--allow-changes"), 2, "goes with --resume")
+    fails(run("train", "--resume", "--run-dir", copied, "--set", "epochs=none"), 2, "would never end")
+    for path in (copied / "checkpoints").iterdir():
+        path.unlink()
+    history = (copied / "history.csv").read_text()
+    fails(run("train", "--resume", "--run-dir", copied, "--epochs", 3), 1, "its checkpoints are gone")
+    assert (copied / "history.csv").read_text() == history
     (copied / "config.json").write_text("{")
     fails(run("train", "--resume", "--run-dir", copied), 2, "damaged")
     assert not (tmp_path / "empty" / ".lock").exists()

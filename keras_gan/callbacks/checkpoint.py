@@ -113,6 +113,9 @@ class Checkpoint(keras.callbacks.Callback):
         if path is None:
             return None
         checkpoints.load(gan, path)
+        for damaged in checkpoints.newest_first(self.folder):
+            if damaged.name > path.name:
+                damaged.rename(damaged.with_suffix(".damaged"))  # Else it would be one of those that are kept.
         self.epoch, self.batch, self._metrics = state["epoch"], state["batch"], state["metrics"]
         self.best = state["best"]
         for part in self.stateful:
@@ -204,6 +207,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._saved = self.batch
         if int(self.model.skipped) or not all(np.isfinite(np.sum(w)) for w in self.model.get_weights()):
             return None
+        self.folder.mkdir(exist_ok=True)
         path = self.folder / f"step-{int(self.model.step):09d}.keras"
         state = {
             "epoch": self.epoch,

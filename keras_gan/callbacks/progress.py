@@ -87,6 +87,7 @@ class CSVHistory(keras.callbacks.CSVLogger):
         self._first = True
 
     def on_train_begin(self, logs=None):
+        Path(self.filename).parent.mkdir(parents=True, exist_ok=True)
         # A process that was killed may have left half a line.
         if Path(self.filename).exists():
             _keep_rows(self.filename, 2**63)
@@ -98,14 +99,20 @@ class CSVHistory(keras.callbacks.CSVLogger):
             _keep_rows(self.filename, epoch)
         self._first = False
 
+    def on_epoch_end(self, epoch, logs=None):
+        # Keras would add a column `val_...` for each, in case that validation comes later.
+        self.keys = self.keys or sorted(logs)
+        super().on_epoch_end(epoch, logs)
+
 
 def _keep_rows(path, epochs):
     """Cuts a history off before the first row of an epoch that is not below `epochs`, or that is not whole."""
     keep = 0
     with open(path, newline="") as file:
         for line in iter(file.readline, ""):
-            row = next(csv.reader([line]))
-            if not line.endswith("\n") or (row[0].isdigit() and int(row[0]) >= epochs):
+            first = next(csv.reader([line]))[:1]
+            is_row = keep and first and first[0].isdigit() and int(first[0]) < epochs
+            if not line.endswith("\n") or not (is_row or (not keep and first == ["epoch"])):
                 break
             keep = file.tell()
     os.truncate(path, keep)

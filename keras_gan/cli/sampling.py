@@ -44,15 +44,13 @@ def generate(model, num, labels, seed, truncation, output):
 def export(model, export_dir):
     """Write MODEL, a run folder or a .keras file, as a SavedModel for TensorFlow and TF Serving."""
     load_tensorflow()
-    from keras_gan.export import SavedGAN, load, next_version
+    from keras_gan.export import SavedGAN, export_next, load
 
     gan = load(model)
     if isinstance(gan, SavedGAN):
         raise click.UsageError(f"{model} is a SavedModel already")
     check_writable(export_dir)
-    version = next_version(export_dir)
-    gan.export(version)
-    click.echo(f"SavedModel in {version}")
+    click.echo(f"SavedModel in {export_next(gan, export_dir)}")
 
 
 def _check_output(output):

@@ -41,6 +41,8 @@ def train(run_dir, export_dir, resume, allow_changes, checkpoint_steps, keep, de
     """Train a GAN, or with --conditional a conditional GAN, and export it."""
     if resume and run_dir is None:
         raise click.UsageError("--resume needs the run folder: --run-dir DIR")
+    if allow_changes and not resume:
+        raise click.UsageError("--allow-changes goes with --resume")
     load_tensorflow()
     from keras_gan import datasets, presets, runs
 
@@ -97,23 +99,39 @@ def _train(gan, data, config, record, run_dir, resume, changed):
     limit = callbacks.TimeLimit(config.minutes) if config.minutes else None
     rollback = callbacks.Rollback(checkpoint)
     checkpoint.stateful = [rollback, *([limit] if limit else [])]
-    if resume and checkpoint.restore(gan) is not None:
+    history = run_dir / "history.csv"
+    if resume and checkpoint.restore(gan) is None and history.exists() and history.stat().st_size:
+        raise click.ClickException(f"cannot resume {run_dir}: its checkpoints are gone. Train anew in another folder")
+    if resume:
         for player in ("discriminator", "generator"):
             if f"{player}_learning_rate" in changed:
                 optimizer = getattr(gan, f"{player}_optimizer")
                 optimizer.learning_rate = getattr(config, f"{player}_learning_rate")
-    record.write(run_dir)
 
     is_over = checkpoint.epoch >= (config.epochs or math.inf) or (limit and limit.elapsed >= limit.minutes)
     model = run_dir / "model.keras"
-    if is_over and model.exists() and checkpoints.read_state(model) == checkpoints.read_state(checkpoint.newest()):
+    if is_over and checkpoints.are_same(model, checkpoint.newest()):
         click.echo(
             f"{run_dir} is complete, with {int(gan.step):,} steps. Give --epochs or --minutes to train it further."
         )
         return
-    if not is_over:
-        _fit(gan, data, config, run_dir, [*([limit] if limit else []), rollback, checkpoint])
-    _finish(gan, checkpoint, record, run_dir)
+    record.write(run_dir)
+    try:
+        if not is_over:
+            _fit(gan, data, config, run_dir, [*([limit] if limit else []), rollback, checkpoint])
+        _finish(gan, checkpoint, record, run_dir)
+    except callbacks.Interrupted as stop:
+        click.echo(
+            f"\nStopped at step {int(gan.step):,} by {signal.Signals(stop.signum).name}, all is saved.", err=True
+        )
+        click.echo(f"Go on with   {_resume_command(run_dir)}", err=True)
+        raise click.exceptions.Exit(128 + stop.signum) from None
+    except KeyboardInterrupt:
+        click.echo(f"\nInterrupted. The last checkpoint is {checkpoint.newest()}.", err=True)
+        click.echo(f"Go on with   {_resume_command(run_dir)}", err=True)
+        raise click.exceptions.Exit(130) from None
+    except callbacks.Diverged as error:
+        raise click.ClickException(f"{error}. {checkpoint.newest()} is good; try other settings") from None
 
 
 def _fit(gan, data, config, run_dir, last):
@@ -129,41 +147,32 @@ def _fit(gan, data, config, run_dir, last):
     if config.conditional and data.class_names != tuple(map(str, range(data.num_classes))):
         click.echo("Labels: " + ", ".join(f"{label} {name}" for label, name in enumerate(data.class_names)))
     *limits, rollback, checkpoint = last
-    try:
-        with checkpoint.stop_on_signals(), _said_faults(run_dir):
-            gan.fit(
-                data.batches(config.batch_size, config.seed, start_step=start),
-                epochs=config.epochs or 10**6,
-                steps_per_epoch=max(len(data) // config.batch_size, EPOCH_STEPS),
-                shuffle=False,
-                verbose=0,
-                callbacks=[
-                    callbacks.Progress(*limits),
-                    callbacks.SampleImages(run_dir / "samples", run_dir / "logs"),
-                    callbacks.CSVHistory(run_dir / "history.csv"),
-                    keras.callbacks.TensorBoard(str(run_dir / "logs"), write_graph=False),
-                    *limits,
-                    rollback,
-                    checkpoint,
-                ],
-            )
-    except callbacks.Interrupted as stop:
-        click.echo(
-            f"\nStopped at step {int(gan.step):,} by {signal.Signals(stop.signum).name}, all is saved.", err=True
+    with checkpoint.stop_on_signals(), _said_faults(run_dir, run_dir):
+        gan.fit(
+            data.batches(config.batch_size, config.seed, start_step=start),
+            epochs=config.epochs or 10**6,
+            steps_per_epoch=max(len(data) // config.batch_size, EPOCH_STEPS),
+            shuffle=False,
+            verbose=0,
+            callbacks=[
+                callbacks.Progress(*limits),
+                callbacks.SampleImages(run_dir / "samples", run_dir / "logs"),
+                callbacks.CSVHistory(run_dir / "history.csv"),
+                keras.callbacks.TensorBoard(str(run_dir / "logs"), write_graph=False),
+                *limits,
+                rollback,
+                checkpoint,
+            ],
         )
-        click.echo(f"Go on with   {_resume_command(run_dir)}", err=True)
-        raise click.exceptions.Exit(128 + stop.signum) from None
-    except callbacks.Diverged as error:
-        raise click.ClickException(f"{error}. {checkpoint.newest()} is good; try other settings") from None
 
 
 def _finish(gan, checkpoint, record, run_dir):
     from keras_gan import checkpoints
-    from keras_gan.export import next_version
+    from keras_gan.export import export_next
 
-    version = next_version(record.options["export_dir"])
-    with _said_faults(run_dir):
-        gan.export(version)
+    with _said_faults(run_dir, record.options["export_dir"]):
+        version = export_next(gan, record.options["export_dir"])
+    with _said_faults(run_dir, run_dir):
         # Last, for it says that the run is complete.
         checkpoints.copy(checkpoint.newest(), run_dir / "model.keras")
     label = " --label 7" if (gan.num_classes or 0) > 7 else ""
@@ -188,6 +197,8 @@ def _config(old, preset_name, settings, dataset, conditional, epochs, minutes, b
             raise click.UsageError(f"--set takes KEY=VALUE, got {key!r}")
     config = dataclasses.replace(base, **changes)
     config = presets.override(config, {key.strip().replace("-", "_"): text for key, _, text in pairs})
+    if not config.epochs and not config.minutes:
+        raise ValueError("the run would never end: give --epochs or --minutes")
     if old and config.precision == "auto":
         config = dataclasses.replace(config, precision=old.precision)
     return config
@@ -235,8 +246,8 @@ def _resume_command(run_dir):
 
 
 @contextlib.contextmanager
-def _said_faults(run_dir):
-    """Says in one line what happened to the run folder while it was written to."""
+def _said_faults(run_dir, written):
+    """Says in one line what happened to the folder that was written to."""
     import tensorflow as tf
 
     try:
@@ -247,7 +258,7 @@ def _said_faults(run_dir):
         full = ("No space left", "File too large", "quota")
         if any(words in str(error) for words in full):
             raise click.ClickException(
-                f"cannot write to {run_dir}: the disk is full, or a limit reached. Make room, then go on with "
+                f"cannot write to {written}: the disk is full, or a limit reached. Make room, then go on with "
                 f"{_resume_command(run_dir)}"
             ) from error
         raise
