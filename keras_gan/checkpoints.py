@@ -36,12 +36,10 @@ def save(model, path, state: dict) -> None:
         _move(aside, path)
     except (OSError, RuntimeError, ValueError) as error:
         # HDF5 reports a full disk as a RuntimeError or a ValueError, according to where it meets it.
-        aside.unlink(missing_ok=True)
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise OSError(f"cannot write the checkpoint {path}: {reason}") from error
-    except BaseException:
+    finally:
         aside.unlink(missing_ok=True)
-        raise
 
 
 def copy(path, target) -> None:

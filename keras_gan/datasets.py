@@ -58,6 +58,12 @@ class ImageDataset:
         digest.update(f"{self.class_names}".encode())
         return digest.hexdigest()
 
+    def steps(self, batch_size: int) -> int:
+        """Whole batches in a pass; raises `ValueError` if not one can be had."""
+        if not 1 <= batch_size <= len(self):
+            raise ValueError(f"batch size {batch_size} does not fit {self.name}: it has {len(self):,} images")
+        return len(self) // batch_size
+
     def batches(self, batch_size: int, seed: int = 0, start_step: int = 0) -> tf.data.Dataset:
         """An endless stream of whole batches, completely shuffled anew each pass: give `fit()` `steps_per_epoch`.
 
@@ -70,10 +76,7 @@ class ImageDataset:
             a dataset of uint8 images `(batch_size, height, width, channels)`, with int64 labels `(batch_size,)` where
             there are labels.
         """
-        size = len(self)
-        if not 1 <= batch_size <= size:
-            raise ValueError(f"batch size {batch_size} does not fit {self.name}: it has {size:,} images")
-        steps = size // batch_size
+        size, steps = len(self), self.steps(batch_size)
         images = tf.constant(self.images)
         labels = None if self.labels is None else tf.constant(self.labels)
 
@@ -119,6 +122,16 @@ def load(
     if name_or_path.startswith((".", "/", "~")) or name_or_path.endswith("/") or name_or_path.count("/") > 1:
         raise ValueError(f"no folder {name_or_path}")
     return _load_tfds(name_or_path, split, size, data_dir)
+
+
+def load_held_out(name_or_path: str, image_size: int | tuple[int, int] | None = None) -> ImageDataset | None:
+    """The test split of a dataset, or its validation split, or `None` where it has neither."""
+    for name in ("test", "validation"):
+        try:
+            return load(name_or_path, name, image_size)
+        except ValueError:
+            continue
+    return None
 
 
 def from_arrays(images, labels=None, class_names=None, name: str = "arrays") -> ImageDataset:

@@ -12,6 +12,7 @@ Models of anything but images have `sample` float32 in place of `image`, and no 
 """
 
 import errno
+import itertools
 import json
 import os
 import shutil
@@ -142,11 +143,11 @@ def load(path):
     found = [file for file in (path / "model.keras", *newest_first(path / "checkpoints")) if file.exists()]
     if not found:
         return SavedGAN(path)
-    for file in found[:-1]:
+    for file, other in itertools.pairwise(found):
         try:
             return _load_file(file)
         except ValueError as error:
-            print(f"Warning: {error}; taking {found[found.index(file) + 1].name}", flush=True)
+            print(f"Warning: {error}; taking {other.name}", flush=True)
     return _load_file(found[-1])
 
 

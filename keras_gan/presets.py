@@ -147,13 +147,14 @@ def override(config: Config, settings: dict[str, str]) -> Config:
     )
 
 
-def build(config: Config, image_shape: tuple[int, ...], num_classes: int | None = None) -> GAN:
+def build(config: Config, image_shape: tuple[int, ...], num_classes: int | None = None, metrics=()) -> GAN:
     """The compiled model that a config describes.
 
     Args:
         config: the settings.
         image_shape: shape of one sample.
         num_classes: number of classes; used when `config.conditional`.
+        metrics: as `GAN.compile` takes them.
 
     Raises:
         ValueError: if the config is conditional and there are no classes.
@@ -182,6 +183,7 @@ def build(config: Config, image_shape: tuple[int, ...], num_classes: int | None 
         loss=LOSSES[config.loss](),
         regularizers=[penalty(strength) for strength, penalty in penalties if strength],
         discriminator_steps=config.discriminator_steps,
+        metrics=metrics,
     )
     return gan
 

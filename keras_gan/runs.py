@@ -35,6 +35,13 @@ class Record:
         aside.replace(run_dir / RECORD)
 
 
+def check_new(run_dir: Path) -> None:
+    """Raises `ValueError` if a folder for a new run holds something already."""
+    if run_dir.exists() and (not run_dir.is_dir() or any(path.name != LOCK for path in run_dir.iterdir())):
+        resume = ", or go on with it: --resume" if is_run(run_dir) else ""
+        raise ValueError(f"{run_dir} is not an empty folder: no run overwrites another{resume}")
+
+
 def new_folder(run_dir: Path | None, title: str) -> Path:
     """Makes the folder of a new run: `run_dir`, or `runs/TITLE-001`, `runs/TITLE-002` ...
 
@@ -42,9 +49,7 @@ def new_folder(run_dir: Path | None, title: str) -> Path:
         ValueError: if it holds something already.
     """
     if run_dir is not None:
-        if run_dir.exists() and (not run_dir.is_dir() or any(path.name != LOCK for path in run_dir.iterdir())):
-            resume = ", or go on with it: --resume" if (run_dir / RECORD).exists() else ""
-            raise ValueError(f"{run_dir} is not an empty folder: no run overwrites another{resume}")
+        check_new(run_dir)
         run_dir.mkdir(parents=True, exist_ok=True)
         return run_dir
     for number in range(1, 10**6):
@@ -55,32 +60,36 @@ def new_folder(run_dir: Path | None, title: str) -> Path:
     raise ValueError("runs/ is full")
 
 
+def is_run(path: Path) -> bool:
+    """Whether a path is a run folder."""
+    return (path / RECORD).exists()
+
+
 def read(run_dir: Path) -> Record:
-    """The record of a run that is to be resumed.
+    """The record of a run.
 
     Raises:
         ValueError: if the folder is none of a run.
     """
+    if not is_run(run_dir):
+        hint = f"it has no {RECORD}" if run_dir.is_dir() else "there is no such folder"
+        raise ValueError(f"{run_dir} is no run folder, {hint}")
     try:
         return Record(**json.loads((run_dir / RECORD).read_text()))
-    except (FileNotFoundError, NotADirectoryError):
-        hint = "" if run_dir.is_dir() else ", there is no such folder"
-        raise ValueError(f"cannot resume {run_dir}: it is no run folder{hint or f', it has no {RECORD}'}") from None
     except (TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"cannot resume {run_dir}: its {RECORD} is damaged or of another version") from error
+        raise ValueError(f"{run_dir} cannot be read: its {RECORD} is damaged or of another version") from error
 
 
 def changes(old: Record, new: Record) -> dict[str, tuple]:
     """What makes another run of it, settings and data, each with its old and its new value."""
-    old, new = ({**record.config, **record.data, **_bits(record)} for record in (old, new))
+    old, new = (
+        {**record.config, **record.data, "deterministic": bool(record.options["deterministic"])}
+        for record in (old, new)
+    )
     # Through JSON, as the old ones went: it makes lists of tuples.
     new = json.loads(json.dumps(new))
     keys = [key for key in dict.fromkeys([*old, *new]) if key not in HARMLESS]
     return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)}
-
-
-def _bits(record):
-    return {"deterministic": bool(record.options["deterministic"])}
 
 
 @contextlib.contextmanager

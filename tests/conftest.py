@@ -5,6 +5,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import pytest
+from commands import invoke
 
 import keras_gan as kg
 
@@ -12,6 +13,14 @@ import keras_gan as kg
 @pytest.fixture(autouse=True)
 def _seeded():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs a command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KERAS_GAN_TRACEBACK", raising=False)
+    return invoke
 
 
 @pytest.fixture

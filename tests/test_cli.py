@@ -6,21 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import fails, invoke
 from PIL import Image
-
-from keras_gan.cli import main
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["--set", "precision=float32", "--preset", "mlp", "--epochs", "1"]
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Runs a command in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("KERAS_GAN_TRACEBACK", raising=False)
-    return lambda *args: CliRunner().invoke(main, [str(arg) for arg in args])
 
 
 @pytest.fixture(scope="module")
@@ -28,17 +18,8 @@ def trained(tmp_path_factory):
     """A run folder and a SavedModel of a conditional and of an unconditional model, trained by the command line."""
     folder = tmp_path_factory.mktemp("trained")
     for flag in ("conditional", "unconditional"):
-        result = CliRunner().invoke(
-            main,
-            [
-                "train",
-                f"--{flag}",
-                *QUICK,
-                "--run-dir",
-                str(folder / flag),
-                "--export-dir",
-                str(folder / f"saved-{flag}"),
-            ],
+        result = invoke(
+            "train", f"--{flag}", *QUICK, "--run-dir", folder / flag, "--export-dir", folder / f"saved-{flag}"
         )
         assert result.exit_code == 0, result.output
     return folder
@@ -47,12 +28,6 @@ def trained(tmp_path_factory):
 def size_of(path):
     with Image.open(path) as image:
         return image.size
-
-
-def fails(result, status, message):
-    assert result.exit_code == status, result.output
-    assert result.stderr.count("\n") == 1, result.stderr
-    assert message in result.stderr
 
 
 def test_train_leaves_what_the_design_says(trained):

@@ -1,34 +1,33 @@
 """The command `evaluate`."""
 
+import csv
 import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import fails, invoke
 from PIL import Image
 
 import keras_gan as kg
-from keras_gan.cli import main
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
-    arguments = ["train", "--conditional", "--preset", "mlp", "--epochs", "1", "--run-dir", str(folder / "run")]
-    result = CliRunner().invoke(main, [*arguments, "--export-dir", str(folder / "saved")])
+    arguments = ["train", "--conditional", "--preset", "mlp", "--epochs", "1", "--run-dir", folder / "run"]
+    result = invoke(*arguments, "--export-dir", folder / "saved")
     assert result.exit_code == 0, result.output
     return folder
 
 
 @pytest.fixture
-def run(trained, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def evaluate(run, trained, monkeypatch):
     monkeypatch.setenv("KERAS_GAN_CACHE", str(trained / "cache"))
-    return lambda *args: CliRunner().invoke(main, ["evaluate", *map(str, args)])
+    return lambda *args: run("evaluate", *args)
 
 
-def test_a_run_folder_is_measured_against_its_own_data(run, trained):
-    result = run(trained / "run", "--num", 700, "--json", "figures.json")
+def test_a_run_folder_is_measured_against_its_own_data(evaluate, trained):
+    result = evaluate(trained / "run", "--num", 700, "--json", "figures.json")
     assert result.exit_code == 0, result.output
     with open("figures.json") as file:
         content = json.load(file)
@@ -50,34 +49,53 @@ def test_a_run_folder_is_measured_against_its_own_data(run, trained):
         assert picture.size == (6 * 66 + 2, 10 * 66 + 2)
 
 
-def test_other_samples_and_the_same_again(run, trained):
+def test_other_samples_and_the_same_again(evaluate, trained):
     values = []
     for seed in (0, 0, 1):
-        result = run(trained / "saved", "--dataset", "digits", "--num", 200, "--seed", seed, "--json", "x.json")
+        result = evaluate(trained / "saved", "--dataset", "digits", "--num", 200, "--seed", seed, "--json", "x.json")
         assert result.exit_code == 0, result.output
         with open("x.json") as file:
             values.append(json.load(file)["figures"][0]["samples"])
     assert values[0] == values[1] != values[2]
 
 
-def fails(result, status, message):
-    assert result.exit_code == status, result.output
-    assert result.stderr.count("\n") == 1, result.stderr
-    assert message in result.stderr
+def test_training_measures_its_samples_and_keeps_the_best(run, trained, monkeypatch):
+    monkeypatch.setenv("KERAS_GAN_CACHE", str(trained / "cache"))
+    quick = ["train", "--conditional", "--preset", "mlp", "--run-dir", "run", "--export-dir", "out"]
+    result = run(*quick, "--evaluate", "--epochs", 2)
+    assert result.exit_code == 0, result.output
+    assert "best.keras, KID" in result.output
+    result = run("train", "--resume", "--run-dir", "run", "--epochs", 3)
+    assert result.exit_code == 0, result.output
+    with open("run/history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    distances = [float(row["val_kid"]) for row in rows]
+    assert len(set(distances)) > 1
+    assert all(float(row["val_fcd"]) > 0 for row in rows)
+    best = kg.export.load("run/checkpoints/best.keras")
+    assert int(best.step) == 250 * (1 + int(np.argmin(distances)))
+    # Its metrics are no part of what a run is.
+    result = run(*quick[:-3], "plain", "--epochs", 1)
+    assert result.exit_code == 0, result.output
+    result = run("train", "--resume", "--run-dir", "plain", "--evaluate", "--epochs", 2)
+    assert result.exit_code == 0, result.output
+    assert "best.keras, KID" in result.output
 
 
-def test_mistakes(run, trained, tmp_path):
-    fails(run("nowhere"), 2, "nowhere")
-    fails(run(trained / "run" / "model.keras"), 2, "give --dataset")
-    fails(run(trained / "run", "--image-size", 16), 2, "makes images of (8, 8, 1), those of digits are (16, 16, 1)")
-    fails(run(trained / "run", "--extractor", "none.keras"), 2, "cannot load the extractor none.keras")
-    fails(run(trained / "run", "--num", 5), 2, "num")
-    fails(run(trained / "run", "--json", trained / "run" / "model.keras" / "x"), 2, "cannot write")
+def test_mistakes(evaluate, trained, tmp_path):
+    fails(evaluate("nowhere"), 2, "nowhere")
+    fails(evaluate(trained / "run" / "model.keras"), 2, "give --dataset")
+    fails(
+        evaluate(trained / "run", "--image-size", 16), 2, "makes images of (8, 8, 1), those of digits are (16, 16, 1)"
+    )
+    fails(evaluate(trained / "run", "--extractor", "none.keras"), 2, "cannot load the extractor none.keras")
+    fails(evaluate(trained / "run", "--num", 5), 2, "num")
+    fails(evaluate(trained / "run", "--json", trained / "run" / "model.keras" / "x"), 2, "cannot write")
     for i in range(60):
         path = tmp_path / "two" / "ab"[i % 2] / f"{i}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((8, 8), 4 * i, "uint8")).save(path)
-    fails(run(trained / "run", "--dataset", "two"), 2, "has 10 classes, two has 2")
+    fails(evaluate(trained / "run", "--dataset", "two"), 2, "has 10 classes, two has 2")
     for i in range(60):
         Image.fromarray(np.full((8, 8), 4 * i, "uint8")).save(tmp_path / "two" / f"{i}.png")
     gan = kg.presets.build(kg.presets.preset("mlp"), (8, 8, 1))
@@ -86,6 +104,8 @@ def test_mistakes(run, trained, tmp_path):
     for path in (tmp_path / "two").glob("*.png"):
         path.rename(tmp_path / "flat" / path.name)
     fails(
-        run("gan.keras", "--dataset", "flat"), 2, "flat has no labels to train a classifier on: name another extractor"
+        evaluate("gan.keras", "--dataset", "flat"),
+        2,
+        "flat has no labels to train a classifier on: name another extractor",
     )
-    fails(run("gan.keras", "--dataset", "two", "--num", 100), 1, "needs more samples than the 64 features")
+    fails(evaluate("gan.keras", "--dataset", "two", "--num", 100), 1, "needs more samples than the 64 features")

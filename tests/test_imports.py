@@ -11,7 +11,7 @@ ALLOWED = {
     "__init__": set(),
     **{name: set() for name in LEAVES},
     "networks": {"networks"},
-    "metrics": {"metrics"},
+    "metrics": {"datasets", "metrics"},
     "callbacks": {"callbacks", "checkpoints", "updates"},
     # The defaults of compile(), sampling, and the method export().
     "gan": {"checks", "losses", "regularizers", "sampling", "updates", "export"},

@@ -96,12 +96,11 @@ def brute_force(real, fake, k):
     )
 
 
-@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("k", [(1, 1), (2, 4), (3, 2)])
 def test_precision_recall_density_coverage_are_the_brute_force(k):
     real, fake = rng().normal(size=(30, 3)), rng().normal(0.5, 1.5, size=(40, 3))
-    expected = brute_force(real, fake, k)
-    found = *metrics.precision_recall(real, fake, k), *metrics.density_coverage(real, fake, k)
-    assert found == pytest.approx(expected)
+    expected = *brute_force(real, fake, k[0])[:2], *brute_force(real, fake, k[1])[2:]
+    assert tuple(metrics.prdc(real, fake, k).values()) == pytest.approx(expected)
 
 
 def test_precision_recall_density_coverage_are_those_of_the_published_implementation():
@@ -109,7 +108,7 @@ def test_precision_recall_density_coverage_are_those_of_the_published_implementa
     prdc = pytest.importorskip("prdc")
     real, fake = rng().normal(size=(300, 8)), rng().normal(0.3, 1.2, size=(200, 8))
     expected = prdc.compute_prdc(real, fake, nearest_k=5)
-    found = *metrics.precision_recall(real, fake, 5), *metrics.density_coverage(real, fake, 5)
+    found = tuple(metrics.prdc(real, fake, (5, 5)).values())
     assert found == pytest.approx([expected[key] for key in ("precision", "recall", "density", "coverage")])
 
 
@@ -145,7 +144,7 @@ def test_nearest_neighbours():
         (lambda: metrics.GaussianStatistics(3).update(np.ones((4, 2))), r"must be \(N, 3\)"),
         (lambda: metrics.GaussianStatistics(3).covariance, "at least 2"),
         (lambda: metrics.kernel_distance(np.ones((1, 2)), np.ones((5, 2))), "at least 2"),
-        (lambda: metrics.precision_recall(np.ones((3, 2)), np.ones((9, 2))), "more than 3"),
+        (lambda: metrics.prdc(np.ones((9, 2)), np.ones((3, 2))), "more than 3"),
         (lambda: metrics.classifier_score(np.ones((3, 2))), "at least 10"),
         (lambda: metrics.modes([1, 0], [1, 1]), "mode 1 has no real sample"),
         (lambda: metrics.modes([1, 1], [0, 0]), "at least one sample"),
@@ -248,6 +247,15 @@ def test_copies_of_training_images_are_noticed(digits):
     assert found["distance to nearest training image"].samples < 0.1
     assert any("look at the neighbours" in warning for warning in report.warnings)
     np.testing.assert_array_equal(report.neighbours[:, 0], report.neighbours[:, 1])
+
+
+def test_a_classifier_computes_in_float32_whatever_the_program_does(images):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        network = metrics.train_classifier(*images, num_classes=3, steps=1)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert {layer.compute_dtype for layer in network.layers} == {"float32"}
 
 
 def test_what_does_not_fit_is_refused(digits):

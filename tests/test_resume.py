@@ -14,21 +14,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import fails, invoke
 from filelock import FileLock
-
-from keras_gan.cli import main
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["--preset", "mlp", "--set", "latent_dim=8", "--seed", "3"]
 BEGIN = ["--conditional", *QUICK, "--run-dir", "run", "--export-dir", "out"]
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("KERAS_GAN_TRACEBACK", raising=False)
-    return lambda *args: CliRunner().invoke(main, [str(arg) for arg in args])
 
 
 def start(folder, *args, file_limit=resource.RLIM_INFINITY):
@@ -47,12 +38,6 @@ def wait_for(process, done, pause=0.01):
     while not done():
         assert process.poll() is None, process.communicate()
         time.sleep(pause)
-
-
-def fails(result, status, message):
-    assert result.exit_code == status, result.output
-    assert result.stderr.count("\n") == 1, result.stderr
-    assert message in result.stderr
 
 
 def weights(path):
@@ -75,7 +60,7 @@ def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        result = CliRunner().invoke(main, ["train", *BEGIN, "--epochs", "2"])
+        result = invoke("train", *BEGIN, "--epochs", "2")
     assert result.exit_code == 0, result.output
     return folder / "run"
 

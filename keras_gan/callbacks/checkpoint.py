@@ -188,11 +188,10 @@ class Checkpoint(keras.callbacks.Callback):
         if steps is None or self.batch >= steps:
             self.epoch, self.batch = epoch + 1, 0
         value = (logs or {}).get(self.monitor, math.nan)
-        is_best = self.best is None or (value < self.best if self.mode == "min" else value > self.best)
-        if math.isfinite(value) and is_best:
+        better = self.best is None or (value < self.best if self.mode == "min" else value > self.best)
+        is_best = better and math.isfinite(value)
+        if is_best:
             self.best = float(value)
-        else:
-            is_best = False
         path = self._save()
         if path and is_best:
             checkpoints.copy(path, self.folder / "best.keras")

@@ -24,7 +24,6 @@ class SampleImages(keras.callbacks.Callback):
         self.folder = Path(folder)
         self.log_dir = log_dir
         self.seed = seed
-        self.path = None
 
     def on_train_begin(self, logs=None):
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -32,8 +31,7 @@ class SampleImages(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         grid = sample_grid(self.model, self.seed)
-        self.path = self.folder / f"epoch-{epoch + 1:04d}.png"
-        save_png(self.path, grid)
+        save_png(self.folder / f"epoch-{epoch + 1:04d}.png", grid)
         if self.writer:
             with self.writer.as_default():
                 tf.summary.image("samples", (grid if grid.ndim == 3 else grid[..., np.newaxis])[np.newaxis], epoch + 1)

@@ -79,6 +79,19 @@ def check_writable(folder):
         raise click.UsageError(f"cannot write to {folder}")
 
 
+def make_extractor(name, train):
+    """The extractor `classifier` (of the dataset), `inception`, or of a file."""
+    from keras_gan import metrics
+
+    if name == "inception":
+        return metrics.inception()
+    if name != "classifier":
+        return metrics.load_extractor(name)
+    if train.num_classes and not metrics.is_cached(train):
+        click.echo(f"Training a classifier of {train.name}, once: it is kept in {metrics.cache_folder()}")
+    return metrics.dataset_classifier(train)
+
+
 def echo_settings(config):
     for key, value in dataclasses.asdict(config).items():
         click.echo(f"  {key:28}{value}")

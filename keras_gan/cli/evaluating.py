@@ -3,13 +3,14 @@
 import dataclasses
 import json
 import math
-import resource
+import sys
 import time
 from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import check_writable, load_tensorflow, usage_errors
+from keras_gan import runs
+from keras_gan.cli.common import check_writable, load_tensorflow, make_extractor, usage_errors
 
 # Sample i has the seed SEED * SPACE + i: two evaluations share no sample.
 SPACE = 2**32
@@ -34,7 +35,7 @@ SPACE = 2**32
 )
 def evaluate(model, dataset, image_size, num, seed, extractor, json_path, picture):
     """Measure the samples of MODEL, a run folder, a .keras file or a SavedModel folder, beside held-out real images."""
-    picture = picture or (model / "neighbours.png" if (model / "config.json").exists() else None)
+    picture = picture or (model / "neighbours.png" if runs.is_run(model) else None)
     for path in (json_path, picture):
         if path:
             check_writable(path.parent)
@@ -56,7 +57,7 @@ def evaluate(model, dataset, image_size, num, seed, extractor, json_path, pictur
             raise ValueError(
                 f"{model} has {gan.num_classes} classes, {train.name} has {train.num_classes or 'no labels'}"
             )
-        extractor = _extractor(extractor, train)
+        extractor = make_extractor(extractor, train)
         extractor.check(train.image_shape)
     cached = time.monotonic()
     labels = metrics.draw_labels(train, num, seed) if gan.num_classes else None
@@ -84,8 +85,16 @@ def evaluate(model, dataset, image_size, num, seed, extractor, json_path, pictur
         figures = [dataclasses.asdict(figure) for figure in report.figures]
         content = {"figures": figures, "conditions": conditions, "warnings": [*notes, *report.warnings]}
         json_path.write_text(json.dumps(content, indent=2) + "\n")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    click.echo(f"{seconds:.0f} s, and {cached - start:.0f} s for model, data and extractor; peak memory {peak:.1f} GiB")
+    click.echo(f"{seconds:.0f} s, and {cached - start:.0f} s for model, data and extractor{_peak_memory()}")
+
+
+def _peak_memory():
+    try:
+        import resource
+    except ImportError:  # Windows has none.
+        return ""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
+    return f"; peak memory {peak:.1f} GiB"
 
 
 def _number(value):
@@ -98,32 +107,18 @@ def _number(value):
 
 def _data(model, dataset, image_size):
     """Training and held-out images, and what is to be said about them."""
-    from keras_gan import datasets, runs
+    from keras_gan import datasets
 
-    if (model / "config.json").exists():
+    if runs.is_run(model):
         recorded = runs.read(model).config
         image_size = image_size or (recorded["image_size"] if dataset in (None, recorded["dataset"]) else None)
         dataset = dataset or recorded["dataset"]
     if dataset is None:
         raise ValueError(f"{model} does not say what it was trained on: give --dataset")
     train = datasets.load(dataset, image_size=image_size)
-    for split in ("test", "validation"):
-        try:
-            return train, datasets.load(dataset, split, image_size), []
-        except ValueError:
-            continue
+    test = datasets.load_held_out(dataset, image_size)
+    if test:
+        return train, test, []
     part, rest = datasets.split(train, 6)
     note = f"{train.name} has no test split: each sixth training image stands for it, and the rest is the reference"
     return rest, part, [note]
-
-
-def _extractor(name, train):
-    from keras_gan import metrics
-
-    if name == "inception":
-        return metrics.inception()
-    if name != "classifier":
-        return metrics.load_extractor(name)
-    if not metrics.is_cached(train):
-        click.echo(f"Training a classifier of {train.name}, once: it is kept in {metrics.cache_folder()}")
-    return metrics.dataset_classifier(train)

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import check_writable, echo_settings, load_tensorflow, program, usage_errors
+from keras_gan.cli.common import check_writable, echo_settings, load_tensorflow, make_extractor, program, usage_errors
 
 # A pass over a small dataset is over in a second; an epoch, with its pictures and checkpoint, should not be.
 EPOCH_STEPS = 250
 KEEP = 3
+# Images that samples are compared with while training: the time budget leaves out what would take too long.
+EVALUATION_BATCH, EVALUATION_BATCHES = 250, 8
 
 
 @click.command()
@@ -34,10 +36,19 @@ KEEP = 3
 @click.option("--allow-changes", is_flag=True, help="Resume with other settings than the run had.")
 @click.option("--checkpoint-steps", type=click.IntRange(min=1), help="Save each so many steps too.  [after each epoch]")
 @click.option("--keep", type=click.IntRange(min=1), help="Checkpoints to keep.  [3]")
+@click.option(
+    "--evaluate",
+    is_flag=False,
+    flag_value="classifier",
+    metavar="[EXTRACTOR]",
+    help="Measure samples while training, and keep the best: checkpoints/best.keras. See `evaluate --help`.",
+)
 @click.option("--deterministic", is_flag=True, default=None, help="Same seed, same machine, same bits; slower.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any setting that `presets` shows.")
 @click.option("--dry-run", is_flag=True, help="Show settings and networks, train nothing, write nothing.")
-def train(run_dir, export_dir, resume, allow_changes, checkpoint_steps, keep, deterministic, dry_run, **given):
+def train(
+    run_dir, export_dir, resume, allow_changes, checkpoint_steps, keep, evaluate, deterministic, dry_run, **given
+):
     """Train a GAN, or with --conditional a conditional GAN, and export it."""
     if resume and run_dir is None:
         raise click.UsageError("--resume needs the run folder: --run-dir DIR")
@@ -51,35 +62,38 @@ def train(run_dir, export_dir, resume, allow_changes, checkpoint_steps, keep, de
             old = runs.read(run_dir) if resume else None
             if resume:
                 held.enter_context(runs.lock(run_dir))
+            elif run_dir:
+                runs.check_new(run_dir)
             config = _config(old and presets.Config(**old.config), **given)
             options = {
                 "export_dir": export_dir and str(export_dir),
                 "checkpoint_steps": checkpoint_steps,
                 "keep": keep,
+                "evaluate": evaluate,
                 "deterministic": deterministic,
             }
             if old:
-                options = {key: old.options[key] if value is None else value for key, value in options.items()}
+                options = {key: old.options.get(key) if value is None else value for key, value in options.items()}
             if options["deterministic"]:
                 config = _make_deterministic(config)
             data = datasets.load(config.dataset, image_size=config.image_size)
             config = dataclasses.replace(config, precision=presets.resolve_precision(config.precision))
-            data.batches(config.batch_size)  # Raises if the size does not fit.
-            gan = presets.build(config, data.image_shape, data.num_classes)
-        if dry_run:
-            _show(config, gan)
-            return
-        title = f"{data.name}-{'cgan' if config.conditional else 'gan'}"
-        options["export_dir"] = options["export_dir"] or str(Path("saved_models") / title)
-        check_writable(options["export_dir"])
-        record = runs.Record(dataclasses.asdict(config), _describe(data), _versions(), options)
-        with usage_errors():
+            data.steps(config.batch_size)  # Raises if the size does not fit.
+            title = f"{data.name}-{'cgan' if config.conditional else 'gan'}"
+            options["export_dir"] = options["export_dir"] or str(Path("saved_models") / title)
+            check_writable(options["export_dir"])
+            record = runs.Record(dataclasses.asdict(config), _describe(data), _versions(), options)
             changed = runs.changes(old, record) if resume else {}
             if changed and not allow_changes:
                 raise ValueError(
                     f"the run had other settings: {_list(changed)}; leave them out to go on as before, or change them "
                     "with --allow-changes"
                 )
+            metrics = _metrics(options["evaluate"], data) if options["evaluate"] and not dry_run else []
+            gan = presets.build(config, data.image_shape, data.num_classes, metrics)
+            if dry_run:
+                _show(config, gan)
+                return
             if not resume:
                 run_dir = runs.new_folder(run_dir, title)
                 held.enter_context(runs.lock(run_dir))
@@ -94,7 +108,10 @@ def _train(gan, data, config, record, run_dir, resume, changed):
     from keras_gan import callbacks, checkpoints
 
     checkpoint = callbacks.Checkpoint(
-        run_dir / "checkpoints", record.options["checkpoint_steps"], record.options["keep"] or KEEP
+        run_dir / "checkpoints",
+        record.options["checkpoint_steps"],
+        record.options["keep"] or KEEP,
+        monitor="val_kid" if gan.evaluation_metrics else None,
     )
     limit = callbacks.TimeLimit(config.minutes) if config.minutes else None
     rollback = callbacks.Rollback(checkpoint)
@@ -118,23 +135,19 @@ def _train(gan, data, config, record, run_dir, resume, changed):
     record.write(run_dir)
     try:
         if not is_over:
-            _fit(gan, data, config, run_dir, [*([limit] if limit else []), rollback, checkpoint])
+            _fit(gan, data, config, run_dir, limit, rollback, checkpoint)
         _finish(gan, checkpoint, record, run_dir)
     except callbacks.Interrupted as stop:
-        click.echo(
-            f"\nStopped at step {int(gan.step):,} by {signal.Signals(stop.signum).name}, all is saved.", err=True
-        )
-        click.echo(f"Go on with   {_resume_command(run_dir)}", err=True)
-        raise click.exceptions.Exit(128 + stop.signum) from None
+        name = signal.Signals(stop.signum).name
+        raise _stopped(run_dir, f"Stopped at step {int(gan.step):,} by {name}, all is saved.", stop.signum) from None
     except KeyboardInterrupt:
-        click.echo(f"\nInterrupted. The last checkpoint is {checkpoint.newest()}.", err=True)
-        click.echo(f"Go on with   {_resume_command(run_dir)}", err=True)
-        raise click.exceptions.Exit(130) from None
+        message = f"Interrupted. The last checkpoint is {checkpoint.newest()}."
+        raise _stopped(run_dir, message, signal.SIGINT) from None
     except callbacks.Diverged as error:
         raise click.ClickException(f"{error}. {checkpoint.newest()} is good; try other settings") from None
 
 
-def _fit(gan, data, config, run_dir, last):
+def _fit(gan, data, config, run_dir, limit, rollback, checkpoint):
     import keras
 
     from keras_gan import callbacks
@@ -146,24 +159,41 @@ def _fit(gan, data, config, run_dir, last):
     )
     if config.conditional and data.class_names != tuple(map(str, range(data.num_classes))):
         click.echo("Labels: " + ", ".join(f"{label} {name}" for label, name in enumerate(data.class_names)))
-    *limits, rollback, checkpoint = last
     with checkpoint.stop_on_signals(), _said_faults(run_dir, run_dir):
         gan.fit(
             data.batches(config.batch_size, config.seed, start_step=start),
             epochs=config.epochs or 10**6,
-            steps_per_epoch=max(len(data) // config.batch_size, EPOCH_STEPS),
+            steps_per_epoch=max(data.steps(config.batch_size), EPOCH_STEPS),
             shuffle=False,
             verbose=0,
             callbacks=[
-                callbacks.Progress(*limits),
+                *([_evaluation(data, config)] if gan.evaluation_metrics else []),
+                callbacks.Progress(limit),
                 callbacks.SampleImages(run_dir / "samples", run_dir / "logs"),
                 callbacks.CSVHistory(run_dir / "history.csv"),
                 keras.callbacks.TensorBoard(str(run_dir / "logs"), write_graph=False),
-                *limits,
+                *([limit] if limit else []),
                 rollback,
                 checkpoint,
             ],
         )
+
+
+def _metrics(extractor, data):
+    from keras_gan import metrics
+
+    extractor = make_extractor(extractor, data)
+    extractor.check(data.image_shape)
+    return [metrics.KernelDistance(extractor), metrics.FrechetDistance(extractor)]
+
+
+def _evaluation(data, config):
+    from keras_gan import callbacks, datasets
+
+    held_out = datasets.load_held_out(config.dataset, config.image_size) or data
+    batch_size = min(EVALUATION_BATCH, len(held_out))
+    batches = held_out.batches(batch_size, config.seed)
+    return callbacks.Evaluation(batches, steps=min(EVALUATION_BATCHES, held_out.steps(batch_size)))
 
 
 def _finish(gan, checkpoint, record, run_dir):
@@ -178,8 +208,15 @@ def _finish(gan, checkpoint, record, run_dir):
     label = " --label 7" if (gan.num_classes or 0) > 7 else ""
     click.echo(f"\nRun folder   {run_dir}")
     click.echo(f"Samples      {max((run_dir / 'samples').glob('*.png'))}")
+    if checkpoint.best is not None:
+        click.echo(f"Best         {run_dir / 'checkpoints' / 'best.keras'}, KID {checkpoint.best:.4f}")
     click.echo(f"SavedModel   {version}")
     click.echo(f"Sample it    {program()} generate {shlex.quote(str(run_dir))} --num 64{label} --output samples.png")
+
+
+def _stopped(run_dir, message, signum):
+    click.echo(f"\n{message}\nGo on with   {_resume_command(run_dir)}", err=True)
+    return click.exceptions.Exit(128 + signum)
 
 
 def _config(old, preset_name, settings, dataset, conditional, epochs, minutes, batch_size, seed):
@@ -250,10 +287,12 @@ def _said_faults(run_dir, written):
     """Says in one line what happened to the folder that was written to."""
     import tensorflow as tf
 
+    from keras_gan import runs
+
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        if not (run_dir / "config.json").exists():
+        if not runs.is_run(run_dir):
             raise click.ClickException(f"the run folder {run_dir} was deleted or moved during the training") from error
         full = ("No space left", "File too large", "quota")
         if any(words in str(error) for words in full):

@@ -2,12 +2,11 @@
 
 from keras_gan.metrics.distances import (
     classifier_score,
-    density_coverage,
     frechet_distance,
     kernel_distance,
     modes,
     nearest_neighbours,
-    precision_recall,
+    prdc,
 )
 from keras_gan.metrics.evaluation import Figure, Report, draw_labels, evaluate
 from keras_gan.metrics.features import (
@@ -32,7 +31,6 @@ __all__ = [
     "cache_folder",
     "classifier_score",
     "dataset_classifier",
-    "density_coverage",
     "draw_labels",
     "evaluate",
     "frechet_distance",
@@ -42,7 +40,7 @@ __all__ = [
     "load_extractor",
     "modes",
     "nearest_neighbours",
-    "precision_recall",
+    "prdc",
     "statistics_of",
     "train_classifier",
 ]

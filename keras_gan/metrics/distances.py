@@ -5,7 +5,6 @@ same figure of the same extractor, N and data.
 """
 
 import numpy as np
-import scipy.linalg
 
 from keras_gan.metrics.statistics import GaussianStatistics
 
@@ -27,9 +26,9 @@ def frechet_distance(real: GaussianStatistics, fake: GaussianStatistics) -> floa
                 f"got {statistics.count} {name} ones"
             )
     # tr((S1 S2)^(1/2)) by the symmetric product, whose eigenvalues stay real and not negative.
-    values, vectors = scipy.linalg.eigh(real.covariance)
+    values, vectors = np.linalg.eigh(real.covariance)
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    product = scipy.linalg.eigvalsh(root @ fake.covariance @ root)
+    product = np.linalg.eigvalsh(root @ fake.covariance @ root)
     trace = np.trace(real.covariance) + np.trace(fake.covariance) - 2.0 * np.sqrt(np.maximum(product, 0.0)).sum()
     return float(max(0.0, np.sum((real.mean - fake.mean) ** 2) + trace))
 
@@ -64,31 +63,48 @@ def kernel_distance(
     return float(np.mean(values)), float(np.std(values) / np.sqrt(subsets))
 
 
-def precision_recall(real: np.ndarray, fake: np.ndarray, neighbours: int = 3) -> tuple[float, float]:
-    """Improved precision and recall, each in [0, 1].
+def prdc(real: np.ndarray, fake: np.ndarray, neighbours: tuple[int, int] = (3, 5)) -> dict[str, float]:
+    """Improved precision and recall, density and coverage.
 
-    Precision: fakes within reach of a real sample, the distance to its k-th neighbour among the real ones. Recall: real
-    samples within reach of a fake one.
+    A sample's reach is the distance to its k-th neighbour among its own kind. Precision: fakes within reach of a real
+    sample. Recall: real samples within reach of a fake one. Density: real samples within whose reach a fake is, on
+    average, divided by k, so that an outlier among the real counts little. Coverage: real samples within whose reach
+    there is a fake.
 
-    Source: Kynkäänniemi et al., arXiv:1904.06991, equations 1 and 2, k = 3.
+    Args:
+        real, fake: features `(N, D)`.
+        neighbours: k of precision and recall, and k of density and coverage.
+
+    Returns:
+        `precision`, `recall` and `coverage` in [0, 1], `density` from 0 to about 1 and above.
+
+    Raises:
+        ValueError: if there are no more than k samples.
+
+    Source: precision and recall: Kynkäänniemi et al., arXiv:1904.06991, equations 1 and 2, k = 3; density and coverage:
+    Naeem et al., arXiv:2002.09797, equations 3 and 4, k = 5.
     """
+    from sklearn.metrics import pairwise_distances_chunked
+
     real, fake = _features(real), _features(fake)
-    near_real, _ = _within(fake, real, _reach(real, neighbours))
-    near_fake, _ = _within(real, fake, _reach(fake, neighbours))
-    return float((near_real > 0).mean()), float((near_fake > 0).mean())
-
-
-def density_coverage(real: np.ndarray, fake: np.ndarray, neighbours: int = 5) -> tuple[float, float]:
-    """Density, from 0 to about 1 and above, and coverage in [0, 1].
-
-    Density: real samples within whose reach a fake is, on average, divided by k: an outlier among the real counts
-    little. Coverage: real samples within whose reach there is a fake.
-
-    Source: Naeem et al., arXiv:2002.09797, equations 3 and 4, k = 5.
-    """
-    real, fake = _features(real), _features(fake)
-    counts, covered = _within(fake, real, _reach(real, neighbours))
-    return float(counts.mean() / neighbours), float(covered.mean())
+    near, far = neighbours
+    of_real, of_fake = _reaches(real, max(neighbours)), _reaches(fake, near)
+    precise, dense = 0, 0
+    recalled, covered = np.zeros(len(real), bool), np.zeros(len(real), bool)
+    start = 0
+    for chunk in pairwise_distances_chunked(fake, real):
+        rows = slice(start, start := start + len(chunk))
+        inside = chunk <= of_real[:, far - 1]
+        dense += inside.sum()
+        covered |= inside.any(axis=0)
+        precise += (chunk <= of_real[:, near - 1]).any(axis=1).sum()
+        recalled |= (chunk <= of_fake[rows, near - 1, np.newaxis]).any(axis=0)
+    return {
+        "precision": float(precise / len(fake)),
+        "recall": float(recalled.mean()),
+        "density": float(dense / len(fake) / far),
+        "coverage": float(covered.mean()),
+    }
 
 
 def classifier_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float, float]:
@@ -160,26 +176,14 @@ def _kernel(x, y):
     return (x.astype("float64") @ y.T.astype("float64") / x.shape[1] + 1.0) ** 3
 
 
-def _reach(features, neighbours):
-    """Distance of each row to its k-th neighbour among the others."""
+def _reaches(features, neighbours):
+    """Distances of each row to its nearest others, `(N, neighbours)`."""
     if len(features) <= neighbours:
         raise ValueError(f"need more than {neighbours} samples, got {len(features)}")
-    return _index(features, neighbours).kneighbors()[0][:, -1]
+    return _index(features, neighbours).kneighbors()[0]
 
 
 def _index(features, neighbours):
     from sklearn.neighbors import NearestNeighbors  # A second to import, which the command line need not wait for.
 
     return NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(features)
-
-
-def _within(rows, centres, reach):
-    """How many centres each row is within the reach of, and which centres have a row within theirs."""
-    from sklearn.metrics import pairwise_distances_chunked
-
-    counts, covered = [], np.zeros(len(centres), bool)
-    for chunk in pairwise_distances_chunked(rows, centres):
-        inside = chunk <= reach
-        counts.append(inside.sum(axis=1))
-        covered |= inside.any(axis=0)
-    return np.concatenate(counts), covered

@@ -11,8 +11,6 @@ from keras_gan.metrics.statistics import statistics_of
 # Fewer samples a feature than this, and a covariance is mostly noise.
 ENOUGH = 10
 CAS_STEPS = 600
-PRECISION = ("precision", "recall")
-DENSITY = ("density", "coverage")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,15 +86,12 @@ def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0) 
     name = "FID" if extractor.is_inception else "FCD"
     add(name, "lower", lambda party: distances.frechet_distance(statistics, statistics_of(party.features)))
     add("KID", "lower", lambda party: distances.kernel_distance(reference[rows], party.features, seed=seed))
-    for measure, names in ((distances.precision_recall, PRECISION), (distances.density_coverage, DENSITY)):
-        values = [measure(reference[rows], party.features) for party in parties]
-        figures += [
-            Figure(name, value, real, "higher", len(images), len(test)) for name, value, real in zip(names, *values)
-        ]
+    samples, held = (distances.prdc(reference[rows], party.features) for party in parties)
+    figures += [Figure(name, samples[name], held[name], "higher", len(images), len(test)) for name in samples]
     if extractor.num_classes:
         add("classifier score", "higher", lambda party: distances.classifier_score(party.probabilities))
     if extractor.num_classes and extractor.num_classes == train.num_classes:
-        figures += _of_classes(parties, train, test)
+        figures += _of_classes(parties, train)
     if labels is not None:
         figures.append(_classification_accuracy(train, test, images, labels))
     (far, nearest), (usual, _) = (distances.nearest_neighbours(reference, party.features, 5) for party in parties)
@@ -136,19 +131,17 @@ def _with_error(value):
     return value if isinstance(value, tuple) else (value, None)
 
 
-def _of_classes(parties, train, test):
+def _of_classes(parties, train):
     figures = []
-    samples, held = [np.argmax(party.probabilities, axis=1) for party in parties]
-    sizes = len(samples), len(held)
+    found = [np.argmax(party.probabilities, axis=1) for party in parties]
+    sizes = [len(classes) for classes in found]
     if parties[0].labels is not None:
-        accuracy = [float((found == party.labels).mean()) for found, party in zip((samples, held), parties)]
+        accuracy = [float((classes == party.labels).mean()) for classes, party in zip(found, parties)]
         figures.append(Figure("label accuracy", *accuracy, "higher", *sizes))
-    real = np.bincount(train.labels, minlength=train.num_classes)
-    for index, (name, better) in enumerate((("classes found", "higher"), ("KL of classes", "lower"))):
-        values = [
-            distances.modes(real, np.bincount(found, minlength=train.num_classes))[index] for found in (samples, held)
-        ]
-        figures.append(Figure(name, *values, better, *sizes))
+    real, *counts = (np.bincount(classes, minlength=train.num_classes) for classes in (train.labels, *found))
+    numbers, divergences = zip(*(distances.modes(real, count) for count in counts))
+    figures.append(Figure("classes found", *numbers, "higher", *sizes))
+    figures.append(Figure("KL of classes", *divergences, "lower", *sizes))
     return figures
 
 

@@ -13,6 +13,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
+from keras_gan import datasets
+
 FEATURES = 64
 BATCH = 250
 # Another recipe makes other features: part of the name in the cache.
@@ -56,7 +58,9 @@ class Extractor:
         self.hash = digest.hexdigest()
         self._network = network
         self._scale = scale
-        self._run = tf.function(self.call)  # Traced for each shape: what is done to images depends on it.
+        self._run = tf.function(
+            self.call, autograph=False
+        )  # Traced for each shape: what is done to images depends on it.
 
     def check(self, image_shape: tuple[int, int, int]) -> None:
         """Raises `ValueError` if images of this shape cannot be given to the network, resized or not."""
@@ -133,8 +137,22 @@ def train_classifier(images, labels, num_classes: int, steps: int = 2000, seed: 
     batch = min(128, len(images))
     steps = min(steps, max(200, 40 * (len(images) // batch)))
     keras.utils.set_random_seed(seed)
-    inputs = keras.Input(images.shape[1:])
-    x = inputs
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")  # One in the cache is for every program that comes.
+    try:
+        network = _classifier(images.shape[1:], num_classes)
+        schedule = keras.optimizers.schedules.CosineDecay(1e-5, steps, warmup_target=2e-3, warmup_steps=steps // 10)
+        model = keras.Model(network.input, network.outputs[1])
+        model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy")
+        data = datasets.from_arrays(images, labels).batches(batch, seed).take(steps)
+        model.fit(data.map(lambda x, y: (ops.cast(x, "float32") / 127.5 - 1.0, y)), verbose=0, shuffle=False)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    return network
+
+
+def _classifier(image_shape, num_classes):
+    x = inputs = keras.Input(image_shape)
     for width in (32, 64):
         x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
         x = layers.Activation("relu")(layers.BatchNormalization()(x))
@@ -143,20 +161,6 @@ def train_classifier(images, labels, num_classes: int, steps: int = 2000, seed: 
     x = layers.Conv2D(64, 3, strides=2, padding="same", activation="relu")(x)
     features = layers.Dense(FEATURES, activation="relu", name="features")(layers.Dropout(0.3)(layers.Flatten()(x)))
     probabilities = layers.Dense(num_classes, activation="softmax", name="probabilities")(layers.Dropout(0.3)(features))
-    schedule = keras.optimizers.schedules.CosineDecay(1e-5, steps, warmup_target=2e-3, warmup_steps=steps // 10)
-    model = keras.Model(inputs, probabilities)
-    model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy")
-
-    def read(step):
-        passes = step // (len(images) // batch)
-        positions = (step % (len(images) // batch)) * batch + tf.range(batch, dtype="int64")
-        key = tf.stack([tf.constant(seed, "int64"), passes])
-        rows = tf.random.experimental.index_shuffle(positions, key, tf.constant(len(images) - 1, "int64"))
-        return tf.cast(tf.gather(pixels, rows), "float32") / 127.5 - 1.0, tf.gather(targets, rows)
-
-    pixels, targets = tf.constant(images), tf.constant(np.asarray(labels, "int64"))
-    data = tf.data.Dataset.range(steps).map(read, num_parallel_calls=1).prefetch(2)
-    model.fit(data, verbose=0, shuffle=False)
     return keras.Model(inputs, [features, probabilities])
 
 
