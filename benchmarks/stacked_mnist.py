@@ -1,0 +1,155 @@
+"""How many modes of Stacked-MNIST a GAN finds: digits of MNIST in the colour channels, a mode for each combination.
+
+    TFDS_DATA_DIR=... python benchmarks/stacked_mnist.py                            # 1,000 modes, three seeds
+    python benchmarks/stacked_mnist.py --discriminator half --seeds 1               # of half the generator's size
+    python benchmarks/stacked_mnist.py --digits 4 --seeds 1 --steps 60000           # 10,000 modes
+
+The protocol is PacGAN's (arXiv:1712.04086, section 4.1): 128,000 random combinations to train on, samples that a
+classifier of MNIST reads channel by channel, a mode found when it is read once, and the divergence of the modes'
+frequencies from equal ones in nats. 26,000 samples for three digits, 260,000 for four. Beside it the same of fresh
+combinations of real digits. The networks take no labels. A command that was interrupted goes on when it is given again.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import json
+import math
+from pathlib import Path
+
+import click
+import keras
+import numpy as np
+
+import keras_gan as kg
+
+TRAINING, SAMPLES = 128_000, 26_000
+BATCH = 64
+LATENT_DIM = 64
+GENERATOR_WIDTH = 128
+# Widths of discriminators with as many parameters as the generator, half and a quarter of them.
+DISCRIMINATOR_WIDTHS = {"full": 64, "half": 40, "quarter": 28}
+EPOCH = 500
+PUBLISHED = {
+    (3, "full"): [
+        ("DCGAN", 99, 3.40),
+        ("VEEGAN", 150, 2.95),
+        ("WGAN-GP", 959, 0.73),
+        ("StyleGAN2", 940, 0.42),
+        ("PresGAN", 1000, 0.12),
+        ("R3GAN, small ResNet", 1000, 0.078),
+        ("PacGAN2", 1000, 0.06),
+        ("R3GAN, 8 GPUs, 7 hours", 1000, 0.029),
+    ],
+    (3, "half"): [("DCGAN", 628, 2.58), ("PacGAN3", 867, 0.90)],
+    (3, "quarter"): [("PacGAN4", 667, "")],
+    (4, "full"): [("WGAN-GP", 9538, 0.91), ("EnGAN", 10000, 0.048)],
+}
+
+
+def stack(data, digits: int, num: int, seed: int):
+    """Images uint8 `(num, 28, 28, digits)` of random digits, and the mode of each."""
+    rows = np.random.default_rng(seed).integers(len(data), size=(num, digits))
+    images = np.concatenate([data.images[column] for column in rows.T], axis=-1)
+    return images, data.labels[rows] @ 10 ** np.arange(digits)
+
+
+def build(digits: int, width: int, steps: int, seed: int) -> kg.GAN:
+    keras.utils.set_random_seed(seed)
+    keras.config.set_dtype_policy(kg.presets.resolve_precision("auto"))
+    gan = kg.GAN(
+        kg.networks.dcgan_generator((28, 28, digits), latent_dim=LATENT_DIM, width=GENERATOR_WIDTH),
+        kg.networks.dcgan_discriminator((28, 28, digits), width=width),
+        seed=seed,
+    )
+    rates = [keras.optimizers.schedules.CosineDecay(2e-3, steps) for _ in range(2)]
+    gan.compile(
+        *(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.99) for rate in rates),
+        loss=kg.losses.Relativistic(),
+        regularizers=[kg.regularizers.R1(1.0), kg.regularizers.R2(1.0)],
+    )
+    return gan
+
+
+def count(images, classifier) -> np.ndarray:
+    """How many images show each mode, as the classifier reads their channels."""
+    digits = images.shape[-1]
+    read = [np.argmax(classifier(images[..., i : i + 1])[1], axis=1) for i in range(digits)]
+    return np.bincount(np.stack(read, axis=1) @ 10 ** np.arange(digits), minlength=10**digits)
+
+
+def score(draw, digits: int, classifier) -> tuple[int, float]:
+    """Modes, and divergence of their frequencies from equal ones, of images that `draw(number, seed)` gives."""
+    # In parts of 26,000, for all of four digits would be large.
+    parts = [count(draw(SAMPLES, SAMPLES * part), classifier) for part in range(10 ** (digits - 3))]
+    return kg.metrics.modes(np.ones(10**digits), sum(parts))
+
+
+def train(folder: Path, data, digits: int, discriminator: str, steps: int, seed: int):
+    """The trained model and the minutes that it took, from where an earlier call was stopped."""
+    gan = build(digits, DISCRIMINATOR_WIDTHS[discriminator], steps, seed)
+    clock = kg.callbacks.TimeLimit(math.inf)
+    checkpoint = kg.callbacks.Checkpoint(folder / "checkpoints", stateful=[clock])
+    checkpoint.restore(gan)
+    if checkpoint.epoch * EPOCH < steps:
+        images, _ = stack(data, digits, TRAINING, seed)
+        batches = kg.datasets.from_arrays(images).batches(BATCH, seed, start_step=int(gan.step))
+        with checkpoint.stop_on_signals():
+            gan.fit(
+                batches,
+                steps_per_epoch=EPOCH,
+                epochs=steps // EPOCH,
+                shuffle=False,
+                verbose=0,
+                callbacks=[
+                    kg.callbacks.Progress(),
+                    kg.callbacks.SampleImages(folder / "samples"),
+                    kg.callbacks.CSVHistory(folder / "history.csv"),
+                    clock,
+                    checkpoint,
+                ],
+            )
+    return gan, clock.elapsed
+
+
+@click.command()
+@click.option("--digits", type=click.IntRange(3, 4), default=3, show_default=True, help="Channels.")
+@click.option("--discriminator", type=click.Choice(list(DISCRIMINATOR_WIDTHS)), default="full", show_default=True)
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="How many.")
+@click.option("--steps", type=click.IntRange(min=EPOCH), default=22_000, show_default=True, help="Of 64 images.")
+@click.option("--folder", type=click.Path(path_type=Path), default="runs/stacked-mnist", show_default=True)
+def main(digits, discriminator, seeds, steps, folder):
+    """Prints each seed's row, their mean, real data's row and the published ones."""
+    data, test = kg.datasets.load("mnist"), kg.datasets.load("mnist", "test")
+    classifier = kg.metrics.dataset_classifier(data)
+    rows = []
+    for seed in range(seeds):
+        run = folder / f"{digits}-digits-{discriminator}-{steps}-steps-seed-{seed}"
+        result = run / "result.json"
+        if not result.exists():
+            print(f"Training in {run}", flush=True)
+            gan, minutes = train(run, data, digits, discriminator, steps, seed)
+            modes, divergence = score(lambda num, start, gan=gan: gan.generate(num, seed=start), digits, classifier)
+            sizes = [network.count_params() for network in (gan.generator, gan.discriminator)]
+            result.write_text(json.dumps([modes, divergence, minutes, *sizes]))
+        rows.append(json.loads(result.read_text()))
+    splits = {"training": data, "test": test}
+    real = {
+        name: score(lambda num, start, split=split: stack(split, digits, num, 1 + start)[0], digits, classifier)
+        for name, split in splits.items()
+    }
+    print(f"\n{'':34}modes       KL   minutes")
+    for seed, (modes, divergence, minutes, *_) in enumerate(rows):
+        print(f"{f'keras_gan, seed {seed}':32}{modes:7,}{divergence:9.4f}{minutes:10.1f}")
+    means = np.mean(rows, axis=0)
+    print(f"{'keras_gan, mean':32}{means[0]:7,.1f}{means[1]:9.4f}{means[2]:10.1f}")
+    for name, (modes, divergence) in real.items():
+        print(f"{f'real digits, {name} split':32}{modes:7,}{divergence:9.4f}")
+    print(f"parameters: {means[3]:,.0f} of the generator, {means[4]:,.0f} of the discriminator\n")
+    for source, modes, divergence in PUBLISHED.get((digits, discriminator), []):
+        print(f"{source:32}{modes:7,}{divergence:9}")
+
+
+if __name__ == "__main__":
+    main()
