@@ -154,7 +154,8 @@ class GAN(keras.Model):
 
     def train_step(self, data):
         real, labels = self._unpack(data)
-        statistics = [w for network in (self.discriminator, self.generator) for w in network.non_trainable_weights]
+        fixed = {id(weight) for weight in (*self.ema_generator.weights, self.step, self.skipped)}
+        statistics = [weight for weight in self.non_trainable_weights if id(weight) not in fixed]
         before = [tf.identity(weight.value) for weight in statistics]
         finite = [self._train_discriminator(real, labels, repeat) for repeat in range(self.discriminator_steps)]
         finite = ops.all(ops.stack([*finite, self._train_generator(real, labels)]))

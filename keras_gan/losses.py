@@ -35,50 +35,74 @@ class AdversarialLoss(abc.ABC):
         return cls(**config)
 
 
+class _SmoothedLoss(AdversarialLoss):
+    """A loss with a target for real samples, `1 - label_smoothing`: the discriminator's alone, and for real ones only.
+
+    Source: one-sided label smoothing, Salimans et al., arXiv:1606.03498, section 3.4.
+    """
+
+    def __init__(self, label_smoothing: float = 0.0):
+        if not 0.0 <= label_smoothing < 1.0:
+            raise ValueError(f"label_smoothing must be in [0, 1), got {label_smoothing!r}")
+        self.label_smoothing = float(label_smoothing)
+
+    def get_config(self) -> dict:
+        return {"label_smoothing": self.label_smoothing}
+
+
 @keras.saving.register_keras_serializable(package="keras_gan")
-class NonSaturating(AdversarialLoss):
+class NonSaturating(_SmoothedLoss):
     """Binary cross-entropy with the non-saturating generator loss.
 
-    `d = softplus(-real) + softplus(fake)`, `g = softplus(-fake)`: the discriminator learns to tell real (1) from fake
-    (0), the generator trains against the target "real".
+    `d = softplus(-real) + s real + softplus(fake)`, `g = softplus(-fake)`: the discriminator learns to tell real
+    (1 - s) from fake (0), the generator trains against the target "real".
+
+    Args:
+        label_smoothing: s, in [0, 1).
 
     Source: Goodfellow et al., "Generative Adversarial Networks", arXiv:1406.2661, section 3.
     """
 
     def discriminator_loss(self, real_logits, fake_logits):
-        return ops.softplus(-real_logits) + ops.softplus(fake_logits)
+        return ops.softplus(-real_logits) + self.label_smoothing * real_logits + ops.softplus(fake_logits)
 
     def generator_loss(self, real_logits, fake_logits):
         return ops.softplus(-fake_logits)
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
-class Minimax(AdversarialLoss):
+class Minimax(_SmoothedLoss):
     """The original two-player value function; the generator's gradient vanishes where the discriminator is sure.
 
-    `d = softplus(-real) + softplus(fake)`, `g = log(1 - sigmoid(fake)) = -softplus(fake)`.
+    `d = softplus(-real) + s real + softplus(fake)`, `g = log(1 - sigmoid(fake)) = -softplus(fake)`.
+
+    Args:
+        label_smoothing: s, in [0, 1).
 
     Source: Goodfellow et al., "Generative Adversarial Networks", arXiv:1406.2661, equation 1.
     """
 
     def discriminator_loss(self, real_logits, fake_logits):
-        return ops.softplus(-real_logits) + ops.softplus(fake_logits)
+        return ops.softplus(-real_logits) + self.label_smoothing * real_logits + ops.softplus(fake_logits)
 
     def generator_loss(self, real_logits, fake_logits):
         return -ops.softplus(fake_logits)
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
-class LeastSquares(AdversarialLoss):
-    """Least squares to the targets 1 (real) and 0 (fake).
+class LeastSquares(_SmoothedLoss):
+    """Least squares to the targets 1 - s (real) and 0 (fake).
 
-    `d = ((real - 1)^2 + fake^2) / 2`, `g = (fake - 1)^2 / 2`.
+    `d = ((real - 1 + s)^2 + fake^2) / 2`, `g = (fake - 1)^2 / 2`.
+
+    Args:
+        label_smoothing: s, in [0, 1).
 
     Source: Mao et al., "Least Squares Generative Adversarial Networks", arXiv:1611.04076, equation 9.
     """
 
     def discriminator_loss(self, real_logits, fake_logits):
-        return 0.5 * (ops.square(real_logits - 1.0) + ops.square(fake_logits))
+        return 0.5 * (ops.square(real_logits - 1.0 + self.label_smoothing) + ops.square(fake_logits))
 
     def generator_loss(self, real_logits, fake_logits):
         return 0.5 * ops.square(fake_logits - 1.0)

@@ -137,3 +137,68 @@ class GradientPenalty(Regularizer):
 
     def get_config(self) -> dict:
         return {"weight": self.weight}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class DRAGAN(Regularizer):
+    """One-centred gradient penalty around real samples: `weight * (||grad D(real + noise)|| - 1)^2`.
+
+    `noise ~ N(0, (stddev * s)^2)`, where `s` is the standard deviation of all values of the real batch.
+
+    Args:
+        weight: strength, a float >= 0 (lambda in the paper).
+        stddev: how far around, a float >= 0.
+
+    Source: Kodali et al., "On Convergence and Stability of GANs", arXiv:1705.07215, section 2.3.
+    """
+
+    name = "dragan"
+
+    def __init__(self, weight: float = 10.0, stddev: float = 0.5):
+        self.weight = _non_negative("weight", weight)
+        self.stddev = _non_negative("stddev", stddev)
+
+    def __call__(self, discriminate, real, fake, seed):
+        noise = tf.random.stateless_normal(tf.shape(real), seed, dtype=real.dtype, alg="philox")
+        squared = squared_gradient_norm(discriminate, real + self.stddev * ops.std(real) * noise)
+        return self.weight * ops.square(ops.sqrt(squared + 1e-12) - 1.0)
+
+    def get_config(self) -> dict:
+        return {"weight": self.weight, "stddev": self.stddev}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class LeCam(Regularizer, keras.layers.Layer):
+    """Holds logits near the average that the other kind had: `weight * ((D(real) - F)^2 + (D(fake) - R)^2)`.
+
+    `R` and `F` are exponential moving averages of the real and the fake logits, weights of this layer that are saved
+    with the model. For little data.
+
+    Args:
+        weight: strength, a float >= 0 (lambda in the paper).
+        decay: of the averages, in [0, 1).
+
+    Source: Tseng et al., "Regularizing Generative Adversarial Networks under Limited Data", arXiv:2104.03310,
+    section 3.2.
+    """
+
+    def __init__(self, weight: float = 0.3, decay: float = 0.99):
+        keras.layers.Layer.__init__(self, name="lecam", dtype="float32")
+        self.weight = _non_negative("weight", weight)
+        if not 0.0 <= decay < 1.0:
+            raise ValueError(f"decay must be in [0, 1), got {decay!r}")
+        self.decay = decay
+        # Sums of real logits, of fake logits, and of ones: an average that is right from the first step.
+        self.sums = self.add_weight((3,), "zeros", trainable=False, name="sums", aggregation="mean")
+        self.built = True
+
+    def __call__(self, discriminate, real, fake, seed):
+        real_logits, fake_logits = discriminate(real), discriminate(fake)
+        now = ops.cast(ops.stack([ops.mean(real_logits), ops.mean(fake_logits), 1.0]), "float32")
+        self.sums.assign(self.decay * self.sums + (1.0 - self.decay) * ops.stop_gradient(now))
+        average = ops.cast(self.sums[:2] / self.sums[2], real_logits.dtype)
+        squared = ops.square(real_logits - average[1]) + ops.square(fake_logits - average[0])
+        return self.weight * ops.mean(squared, axis=tuple(range(1, len(squared.shape))))
+
+    def get_config(self) -> dict:
+        return {"weight": self.weight, "decay": self.decay}

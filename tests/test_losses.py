@@ -30,6 +30,23 @@ def test_matches_hand_computed_numbers(cls, d_expected, g_expected):
     np.testing.assert_allclose(loss.generator_loss(real, fake)[:, 0], g_expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("cls", [losses.NonSaturating, losses.Minimax, losses.LeastSquares])
+def test_label_smoothing_moves_the_discriminators_real_target_alone(cls):
+    real, fake = np.array(REAL, "float32"), np.array(FAKE, "float32")
+    plain, smooth = cls(), cls(label_smoothing=0.1)
+    if cls is losses.LeastSquares:
+        expected = [0.5 * (0.1**2 + 1.0), 0.5 * 0.9**2, 0.5 * (1.1**2 + 1.0)]
+    else:
+        # Cross-entropy with the target 0.9: 0.9 softplus(-real) + 0.1 softplus(real).
+        expected = [0.9 * SM1 + 0.1 * S1 + SM1, LN2 + LN2, 0.9 * SM2 + 0.1 * S2 + S1]
+    np.testing.assert_allclose(smooth.discriminator_loss(real, fake)[:, 0], expected, rtol=1e-6)
+    np.testing.assert_array_equal(smooth.generator_loss(real, fake), plain.generator_loss(real, fake))
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(smooth))
+    assert copy.get_config() == {"label_smoothing": 0.1}
+    with pytest.raises(ValueError, match="label_smoothing"):
+        cls(label_smoothing=1.0)
+
+
 @pytest.mark.parametrize("cls", [case[0] for case in CASES])
 def test_is_elementwise_for_logits_of_any_shape(cls):
     loss = cls()

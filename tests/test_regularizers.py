@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras_gan import regularizers
 
 SEED = tf.constant([1, 2], "int64")
-ALL = [regularizers.R1(0.5), regularizers.R2(2.0), regularizers.GradientPenalty(3.0)]
+ALL = [regularizers.R1(0.5), regularizers.R2(2.0), regularizers.GradientPenalty(3.0), regularizers.DRAGAN(2.0)]
 
 
 def points(seed, shape=(6, 2)):
@@ -38,6 +38,39 @@ def test_gradient_penalty_matches_the_analytic_gradient():
     between = a * real + (1 - a) * fake
     expected = 3.0 * (np.sqrt(squared_norm(between)) - 1) ** 2
     np.testing.assert_allclose(regularizers.GradientPenalty(3.0)(quadratic, real, fake, SEED), expected, rtol=1e-4)
+
+
+def test_dragan_matches_the_analytic_gradient():
+    real, fake = points(0), points(1)
+    noise = tf.random.stateless_normal((6, 2), SEED, alg="philox")
+    around = real + 0.25 * np.std(real) * noise
+    expected = 2.0 * (np.sqrt(squared_norm(around)) - 1) ** 2
+    np.testing.assert_allclose(regularizers.DRAGAN(2.0, 0.25)(quadratic, real, fake, SEED), expected, rtol=1e-4)
+
+
+def test_lecam_holds_logits_to_the_averages_of_the_other_kind():
+    real, fake = points(0), points(1)
+    lecam = regularizers.LeCam(0.5, decay=0.75)
+    real_logits, fake_logits = (np.array(quadratic(x))[:, 0] for x in (real, fake))
+    # The first averages are those of the first batch.
+    expected = 0.5 * ((real_logits - fake_logits.mean()) ** 2 + (fake_logits - real_logits.mean()) ** 2)
+    np.testing.assert_allclose(lecam(quadratic, real, fake, SEED), expected, rtol=1e-5)
+    # The second: (0.75 * 0.25 * first + 0.25 * second) / (0.75 * 0.25 + 0.25).
+    average = (
+        0.75 * np.array([real_logits.mean(), fake_logits.mean()]) + [fake_logits.mean(), real_logits.mean()]
+    ) / 1.75
+    expected = 0.5 * ((fake_logits - average[1]) ** 2 + (real_logits - average[0]) ** 2)
+    np.testing.assert_allclose(lecam(quadratic, fake, real, SEED), expected, rtol=1e-5)
+
+
+def test_lecam_differentiates_the_logits_and_not_the_averages():
+    weight = tf.Variable([[1.0], [2.0]])
+    real, fake = points(0), points(1)
+    with tf.GradientTape() as tape:
+        penalty = tf.reduce_mean(regularizers.LeCam(1.0)(lambda x: x @ weight, real, fake, SEED))
+    first, second = (np.array(x @ weight) for x in (real, fake))
+    expected = 2 * np.mean((first - second.mean()) * real + (second - first.mean()) * fake, axis=0)
+    np.testing.assert_allclose(tape.gradient(penalty, weight)[:, 0], expected, rtol=1e-4)
 
 
 def test_heads_and_patches_are_summed():
