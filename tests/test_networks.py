@@ -4,10 +4,12 @@ import pytest
 
 from keras_gan import networks
 from keras_gan.gan import GAN
+from keras_gan.layers import SpectralNormalization
 
 FAMILIES = {
     "mlp": (networks.mlp_generator, networks.mlp_discriminator),
     "dcgan": (networks.dcgan_generator, networks.dcgan_discriminator),
+    "resnet": (networks.resnet_generator, networks.resnet_discriminator),
 }
 SHAPES = [(8, 8, 1), (28, 28, 1), (5, 9, 2), (33, 20, 3), (16, 64, 4)]
 
@@ -75,6 +77,41 @@ def test_round_trip(family, num_classes, tmp_path):
         np.testing.assert_array_equal(network(inputs), loaded(inputs))
 
 
-def test_too_small_images_are_refused():
+@pytest.mark.parametrize("family", ["dcgan", "resnet"])
+def test_too_small_images_are_refused(family):
     with pytest.raises(ValueError, match="at least 4 x 4"):
-        networks.dcgan((3, 8, 1))
+        FAMILIES[family][0]((3, 8, 1))
+
+
+@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_spectral_normalization_bounds_every_kernel(family, num_classes, images):
+    discriminator = FAMILIES[family][1]((8, 8, 1), num_classes, spectral_normalization=True, dropout=0.2)
+    kernels = [layer for layer in discriminator.layers if isinstance(layer, SpectralNormalization)]
+    plain = (keras.layers.Dense, keras.layers.Conv2D)
+    assert kernels
+    assert not any(isinstance(layer, plain) for layer in discriminator.layers)
+    assert any(isinstance(layer, keras.layers.Dropout) for layer in discriminator.layers)
+    gan = GAN(FAMILIES[family][0]((8, 8, 1), num_classes), discriminator)
+    gan.compile(regularizers=[])
+    before = [np.array(layer.vector) for layer in kernels]
+    assert np.isfinite(gan.fit(*images, batch_size=32, verbose=0).history["d_loss"]).all()
+    assert all((np.array(layer.vector) != old).any() for layer, old in zip(kernels, before))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_initializer_is_the_one_asked_for(family):
+    for make in FAMILIES[family]:
+        network = make((16, 16, 1), kernel_initializer={"class_name": "RandomNormal", "config": {"stddev": 0.02}})
+        kernel = next(layer.kernel for layer in network.layers if layer.name.startswith(("dense", "down")))
+        assert np.std(kernel) == pytest.approx(0.02, rel=0.1)
+
+
+def test_a_residual_block_begins_as_the_identity():
+    discriminator = networks.resnet_discriminator((8, 8, 1), blocks=2)
+    first = keras.Model(discriminator.input, discriminator.get_layer("down_1").output)
+    last = keras.Model(discriminator.input, discriminator.get_layer("stage_1_block_2").output)
+    images = keras.random.normal((2, 8, 8, 1))
+    np.testing.assert_array_equal(first(images), last(images))
+    inner = np.std(discriminator.get_layer("stage_1_block_1_1").kernel)
+    assert inner == pytest.approx(np.sqrt(2 / (9 * 64) / 4), rel=0.1)

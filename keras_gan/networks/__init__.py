@@ -2,5 +2,16 @@
 
 from keras_gan.networks.dcgan import dcgan, dcgan_discriminator, dcgan_generator
 from keras_gan.networks.mlp import mlp, mlp_discriminator, mlp_generator
+from keras_gan.networks.resnet import resnet, resnet_discriminator, resnet_generator
 
-__all__ = ["dcgan", "dcgan_discriminator", "dcgan_generator", "mlp", "mlp_discriminator", "mlp_generator"]
+__all__ = [
+    "dcgan",
+    "dcgan_discriminator",
+    "dcgan_generator",
+    "mlp",
+    "mlp_discriminator",
+    "mlp_generator",
+    "resnet",
+    "resnet_discriminator",
+    "resnet_generator",
+]

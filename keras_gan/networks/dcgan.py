@@ -8,6 +8,7 @@ Projection Discriminator", arXiv:1802.05637, equation 3.
 import keras
 from keras import layers
 
+from keras_gan.layers import spectral
 from keras_gan.networks.mlp import label_embedding
 
 
@@ -16,7 +17,14 @@ def dcgan(image_shape, num_classes: int | None = None, latent_dim: int = 64) -> 
     return dcgan_generator(image_shape, num_classes, latent_dim), dcgan_discriminator(image_shape, num_classes)
 
 
-def dcgan_generator(image_shape, num_classes: int | None = None, latent_dim: int = 64, width: int = 64) -> keras.Model:
+def dcgan_generator(
+    image_shape,
+    num_classes: int | None = None,
+    latent_dim: int = 64,
+    width: int = 64,
+    mapping: tuple[int, ...] = (),
+    kernel_initializer="he_normal",
+) -> keras.Model:
     """A dense layer to a small picture of `width` channels, doubled by transposed convolutions to the size wanted.
 
     Args:
@@ -24,72 +32,100 @@ def dcgan_generator(image_shape, num_classes: int | None = None, latent_dim: int
         num_classes: for a conditional network; a learned embedding of the label is joined to the latents.
         latent_dim: length of the latents.
         width: channels of the hidden layers.
+        mapping: widths of dense layers before it all: with them a generator can tell many modes apart, for the way from
+            one to the next is short.
+        kernel_initializer: Keras initializer of the hidden layers.
 
     Returns:
         functional model, latents `(batch, latent_dim)` [and one-hot labels `(batch, num_classes)`] -> float32 images
         `(batch, *image_shape)` in [-1, 1].
     """
-    start, *sizes = reversed(_sizes(image_shape))
+    start, *sizes = reversed(halved_sizes(image_shape))
     latents = keras.Input((latent_dim,), name="latents")
     inputs, x = [latents], latents
     if num_classes:
         labels = keras.Input((num_classes,), name="labels")
         inputs.append(labels)
         x = layers.Concatenate()([x, label_embedding(labels, latent_dim, stddev=1.0)])
-    x = layers.Dense(start[0] * start[1] * width, kernel_initializer="he_normal")(x)
+    init = {"kernel_initializer": kernel_initializer}
+    for number, units in enumerate(mapping, 1):
+        x = layers.LeakyReLU(0.2)(layers.Dense(units, name=f"mapping_{number}", **init)(x))
+    x = layers.Dense(start[0] * start[1] * width, name="dense", **init)(x)
     x = layers.Reshape((*start, width))(x)
-    for size in sizes[:-1]:
+    for number, size in enumerate(sizes[:-1], 1):
         x = layers.LeakyReLU(0.2)(x)
-        x = layers.Conv2DTranspose(width, 4, strides=2, padding="same", kernel_initializer="he_normal")(x)
-        x = _crop(x, size)
+        x = layers.Conv2DTranspose(width, 4, strides=2, padding="same", name=f"up_{number}", **init)(x)
+        x = crop(x, size)
     x = layers.LeakyReLU(0.2)(x)
-    x = layers.Conv2DTranspose(image_shape[-1], 4, strides=2, padding="same", dtype="float32")(x)
-    images = layers.Activation("tanh", dtype="float32", name="images")(_crop(x, sizes[-1]))
+    images = to_images(x, image_shape)
     return keras.Model(inputs if num_classes else latents, images, name="dcgan_generator")
 
 
-def dcgan_discriminator(image_shape, num_classes: int | None = None, width: int = 64) -> keras.Model:
+def dcgan_discriminator(
+    image_shape,
+    num_classes: int | None = None,
+    width: int = 64,
+    kernel_initializer="he_normal",
+    spectral_normalization: bool = False,
+    dropout: float = 0.0,
+) -> keras.Model:
     """Strided convolutions, a dense layer, and for labels a projection.
 
     Args:
         image_shape: `(height, width, channels)`, any height and width from 4 pixels on.
         num_classes: for a conditional network, by projection: `w.h + b + v_label.h` for the features `h`.
         width: channels of the hidden layers; the first has half as many, the dense layer four times as many.
+        kernel_initializer: Keras initializer of the hidden layers.
+        spectral_normalization: whether the kernels are divided by their largest singular value.
+        dropout: share of the dense layer's units left out when training, in [0, 1).
 
     Returns:
         functional model, images `(batch, *image_shape)` [and one-hot labels `(batch, num_classes)`] -> float32 logits
         `(batch, 1)`.
     """
-    images = keras.Input(image_shape, name="images")
-    x = images
-    for stage in range(len(_sizes(image_shape)) - 1):
-        channels = width if stage else width // 2
-        x = layers.Conv2D(channels, 4, strides=2, padding="same", kernel_initializer="he_normal")(x)
-        x = layers.LeakyReLU(0.2)(x)
+    init = {"kernel_initializer": kernel_initializer}
+    x = images = keras.Input(image_shape, name="images")
+    for number in range(1, len(halved_sizes(image_shape))):
+        channels = width // 2 if number == 1 else width
+        layer = layers.Conv2D(channels, 4, strides=2, padding="same", name=f"down_{number}", **init)
+        x = layers.LeakyReLU(0.2)(spectral(layer, spectral_normalization)(x))
     x = layers.Flatten()(x)
-    x = layers.Dense(4 * width, kernel_initializer="he_normal")(x)
+    x = spectral(layers.Dense(4 * width, name="dense", **init), spectral_normalization)(x)
     features = layers.LeakyReLU(0.2)(x)
-    logits = layers.Dense(1, dtype="float32", name="logits")(features)
+    features = layers.Dropout(dropout)(features) if dropout else features
+    inputs, logits = projection(images, features, num_classes, spectral_normalization)
+    return keras.Model(inputs, logits, name="dcgan_discriminator")
+
+
+def to_images(x, image_shape):
+    """A picture twice as large, float32 in [-1, 1], from the last hidden layer."""
+    x = layers.Conv2DTranspose(image_shape[-1], 4, strides=2, padding="same", dtype="float32", name="to_image")(x)
+    return layers.Activation("tanh", dtype="float32", name="images")(crop(x, image_shape[:2]))
+
+
+def projection(images, features, num_classes, spectral_normalization):
+    """Inputs and logits `w.h + b`, and for labels `+ v_label.h`, of features `h`."""
+    logits = spectral(layers.Dense(1, dtype="float32", name="logits"), spectral_normalization)(features)
     if not num_classes:
-        return keras.Model(images, logits, name="dcgan_discriminator")
+        return images, logits
     labels = keras.Input((num_classes,), name="labels")
-    embedding = label_embedding(labels, 4 * width, stddev=(4 * width) ** -0.5)
-    projection = layers.Dot(axes=1, dtype="float32")([features, embedding])
-    logits = layers.Add(dtype="float32", name="conditional_logits")([logits, projection])
-    return keras.Model([images, labels], logits, name="dcgan_discriminator")
+    size = features.shape[-1]
+    embedding = label_embedding(labels, size, size**-0.5, spectral_normalization)
+    product = layers.Dot(axes=1, dtype="float32")([features, embedding])
+    return [images, labels], layers.Add(dtype="float32", name="conditional_logits")([logits, product])
 
 
-def _sizes(image_shape):
+def halved_sizes(image_shape):
     """Heights and widths from the image down, halved until the shorter side is 8 at most, and at least twice."""
     sizes = [tuple(image_shape[:2])]
     if min(sizes[0]) < 4:
-        raise ValueError(f"dcgan networks take images of at least 4 x 4 pixels, got {sizes[0]}")
+        raise ValueError(f"convolutional networks take images of at least 4 x 4 pixels, got {sizes[0]}")
     while len(sizes) < 3 or min(sizes[-1]) > 8:
         sizes.append(tuple(-(-side // 2) for side in sizes[-1]))
     return sizes
 
 
-def _crop(x, size):
+def crop(x, size):
     """Takes off the row or column that doubling an odd size gives too much."""
     extra = [(0, have - want) for have, want in zip(x.shape[1:3], size)]
     return layers.Cropping2D(extra)(x) if any(over for _, over in extra) else x

@@ -5,6 +5,8 @@ import math
 import keras
 from keras import layers
 
+from keras_gan.layers import spectral
+
 
 def mlp(image_shape, num_classes: int | None = None, latent_dim: int = 100) -> tuple[keras.Model, keras.Model]:
     """`mlp_generator` and `mlp_discriminator` with their defaults."""
@@ -12,7 +14,11 @@ def mlp(image_shape, num_classes: int | None = None, latent_dim: int = 100) -> t
 
 
 def mlp_generator(
-    image_shape, num_classes: int | None = None, latent_dim: int = 100, units=(256, 512, 1024)
+    image_shape,
+    num_classes: int | None = None,
+    latent_dim: int = 100,
+    units=(256, 512, 1024),
+    kernel_initializer="glorot_uniform",
 ) -> keras.Model:
     """Dense layers with LeakyReLU and batch normalisation, then tanh.
 
@@ -21,6 +27,7 @@ def mlp_generator(
         num_classes: for a conditional network; a learned embedding of the label is joined to the latents.
         latent_dim: length of the latents.
         units: widths of the hidden layers.
+        kernel_initializer: Keras initializer of all but the label embedding.
 
     Returns:
         functional model, latents `(batch, latent_dim)` [and one-hot labels `(batch, num_classes)`] -> float32 samples
@@ -32,22 +39,33 @@ def mlp_generator(
         labels = keras.Input((num_classes,), name="labels")
         inputs.append(labels)
         x = layers.Concatenate()([x, label_embedding(labels, num_classes)])
-    for width in units:
-        x = layers.Dense(width)(x)
+    init = {"kernel_initializer": kernel_initializer}
+    for number, width in enumerate(units, 1):
+        x = layers.Dense(width, name=f"dense_{number}", **init)(x)
         x = layers.LeakyReLU(0.2)(x)
-        x = layers.BatchNormalization(momentum=0.8)(x)
-    x = layers.Dense(math.prod(image_shape), activation="tanh", dtype="float32")(x)
+        x = layers.BatchNormalization(momentum=0.8, name=f"normalization_{number}")(x)
+    x = layers.Dense(math.prod(image_shape), activation="tanh", dtype="float32", name="to_image", **init)(x)
     images = layers.Reshape(image_shape, dtype="float32", name="images")(x)
     return keras.Model(inputs if num_classes else latents, images, name="mlp_generator")
 
 
-def mlp_discriminator(image_shape, num_classes: int | None = None, units=(512, 256)) -> keras.Model:
+def mlp_discriminator(
+    image_shape,
+    num_classes: int | None = None,
+    units=(512, 256),
+    kernel_initializer="glorot_uniform",
+    spectral_normalization: bool = False,
+    dropout: float = 0.0,
+) -> keras.Model:
     """Dense layers with LeakyReLU on the flattened sample.
 
     Args:
         image_shape: shape of one sample, `(height, width, channels)` or any other.
         num_classes: for a conditional network; a learned embedding of the label is joined to the sample.
         units: widths of the hidden layers.
+        kernel_initializer: Keras initializer of all but the label embedding.
+        spectral_normalization: whether the kernels are divided by their largest singular value.
+        dropout: share of hidden units left out when training, in [0, 1).
 
     Returns:
         functional model, samples `(batch, *image_shape)` [and one-hot labels `(batch, num_classes)`] -> float32 logits
@@ -58,15 +76,20 @@ def mlp_discriminator(image_shape, num_classes: int | None = None, units=(512, 2
     if num_classes:
         labels = keras.Input((num_classes,), name="labels")
         inputs.append(labels)
-        x = layers.Concatenate()([x, label_embedding(labels, num_classes)])
-    for width in units:
-        x = layers.Dense(width)(x)
+        x = layers.Concatenate()(
+            [x, label_embedding(labels, num_classes, spectral_normalization=spectral_normalization)]
+        )
+    init = {"kernel_initializer": kernel_initializer}
+    for number, width in enumerate(units, 1):
+        x = spectral(layers.Dense(width, name=f"dense_{number}", **init), spectral_normalization)(x)
         x = layers.LeakyReLU(0.2)(x)
-    logits = layers.Dense(1, dtype="float32", name="logits")(x)
+        x = layers.Dropout(dropout)(x) if dropout else x
+    logits = spectral(layers.Dense(1, dtype="float32", name="logits", **init), spectral_normalization)(x)
     return keras.Model(inputs if num_classes else images, logits, name="mlp_discriminator")
 
 
-def label_embedding(labels, size: int, stddev: float = 1.0):
+def label_embedding(labels, size: int, stddev: float = 1.0, spectral_normalization: bool = False):
     """A learned vector `(batch, size)` a class: on one-hot labels an embedding is a matrix product."""
     normal = keras.initializers.RandomNormal(stddev=stddev)
-    return layers.Dense(size, use_bias=False, kernel_initializer=normal, name="label_embedding")(labels)
+    layer = layers.Dense(size, use_bias=False, kernel_initializer=normal, name="label_embedding")
+    return spectral(layer, spectral_normalization)(labels)
