@@ -34,7 +34,8 @@ def interrupt():
 
 def train(gan, data, folder, epochs, extra=(), **kwargs):
     """Trains or resumes as the command line does; returns the history by epoch."""
-    checkpoint = Checkpoint(folder / "checkpoints", **kwargs)
+    adaptive = [kg.callbacks.AdaptiveAugmentation(0.6, every=4, steps=50)] if gan.augmentation else []
+    checkpoint = Checkpoint(folder / "checkpoints", **{"stateful": adaptive, **kwargs})
     checkpoint.restore(gan)
     history = keras.callbacks.History()
     with contextlib.suppress(Interrupted), checkpoint.stop_on_signals():
@@ -44,7 +45,7 @@ def train(gan, data, folder, epochs, extra=(), **kwargs):
             steps_per_epoch=STEPS,
             shuffle=False,
             verbose=0,
-            callbacks=[*extra, history, CSVHistory(folder / "history.csv"), checkpoint],
+            callbacks=[*extra, *adaptive, history, CSVHistory(folder / "history.csv"), checkpoint],
         )
     return {epoch: {key: values[i] for key, values in history.history.items()} for i, epoch in enumerate(history.epoch)}
 
@@ -87,6 +88,14 @@ def regularised(_):
     return gan
 
 
+def with_all_that_has_a_state(_):
+    generator = kg.networks.resnet_generator((8, 8, 1), 3, latent_dim=4, width=8)
+    discriminator = kg.networks.dcgan_discriminator((8, 8, 1), 3, width=8, spectral_normalization=True, dropout=0.2)
+    gan = kg.GAN(generator, discriminator, kg.augmentation.Augmentation(probability=0.3), seed=1)
+    gan.compile(discriminator_optimizer=kg.balance.GapAwareAdam(2e-3), regularizers=[kg.regularizers.LeCam(0.1)])
+    return gan
+
+
 @pytest.fixture(autouse=True)
 def _default_handler():
     """A shell's background job ignores SIGINT, and so would these tests."""
@@ -100,7 +109,7 @@ def data(images):
     return kg.datasets.from_arrays(*images)
 
 
-@pytest.mark.parametrize("case", [unconditional, conditional, regularised])
+@pytest.mark.parametrize("case", [unconditional, conditional, regularised, with_all_that_has_a_state])
 def test_a_resumed_run_is_the_run_that_was_never_stopped(make_gan, data, tmp_path, case):
     def make():
         keras.utils.set_random_seed(7)

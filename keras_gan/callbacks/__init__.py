@@ -1,5 +1,6 @@
 """Callbacks for the training of a `keras_gan.GAN`, beside those of Keras."""
 
+from keras_gan.callbacks.augmentation import AdaptiveAugmentation
 from keras_gan.callbacks.checkpoint import Checkpoint, Interrupted
 from keras_gan.callbacks.evaluation import Evaluation
 from keras_gan.callbacks.progress import CSVHistory, Progress, TimeLimit
@@ -8,6 +9,7 @@ from keras_gan.callbacks.samples import SampleImages, image_grid, sample_grid, s
 from keras_gan.callbacks.stateful import StatefulCallback
 
 __all__ = [
+    "AdaptiveAugmentation",
     "CSVHistory",
     "Checkpoint",
     "Diverged",

@@ -1,0 +1,208 @@
+"""Differentiable augmentation of all that the discriminator sees, real and fake.
+
+Each transformation is applied to each sample with the same probability, apart from the others. Below 1, and by a random
+amount, a transformation does not leak: the distribution of augmented images still tells that of the images, so that the
+generator learns the images and not their augmented kin (Karras et al., arXiv:2006.06676, section 2.2).
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+TRANSFORMATIONS = (
+    "flip",
+    "translation",
+    "scale",
+    "rotation",
+    "brightness",
+    "contrast",
+    "saturation",
+    "cutout",
+    "noise",
+)
+# What changes no letter or digit into another.
+DEFAULT = ("translation", "scale", "rotation", "brightness", "contrast", "saturation", "cutout")
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class Augmentation(keras.layers.Layer):
+    """Random transformations of images `(batch, height, width, channels)` in [-1, 1], of any size.
+
+    Differentiable in the images, twice. What moves in at the border is the image's mirror.
+
+    Args:
+        transformations: names, in this order: `flip` (left and right), `translation` (up to an eighth of the side),
+            `scale` (by up to a fifth, log-normal), `rotation` (up to 15 degrees), `brightness` (up to 0.25 added),
+            `contrast` (by up to a fifth, log-normal), `saturation` (the same, about the mean of the channels), `cutout`
+            (a quarter of the area grey), `noise` (normal).
+        noise: standard deviation of `noise`, a float >= 0: instance noise is `Augmentation(("noise",), 1.0)`.
+        probability: of each, in [0, 1]; a weight that is saved with the model, and that
+            `callbacks.AdaptiveAugmentation` moves.
+
+    Raises:
+        ValueError: if there is no transformation of a name, or the probability is out of range.
+
+    Source: Zhao et al. (DiffAugment), arXiv:2006.10738; Karras et al. (ADA), arXiv:2006.06676, appendix B.
+    """
+
+    def __init__(self, transformations=DEFAULT, probability: float = 0.5, noise: float = 0.1, **kwargs):
+        super().__init__(**{"dtype": "float32", "trainable": False, **kwargs})
+        for name in transformations:
+            if name not in TRANSFORMATIONS:
+                raise ValueError(f"unknown transformation {name!r}: there are {', '.join(TRANSFORMATIONS)}")
+        if not 0.0 <= probability <= 1.0:
+            raise ValueError(f"probability must be in [0, 1], got {probability!r}")
+        if not noise >= 0.0:
+            raise ValueError(f"noise must be a number >= 0, got {noise!r}")
+        self.transformations = tuple(transformations)
+        self.noise = float(noise)
+        self.initial_probability = probability
+        self.probability = self.add_weight(
+            (), keras.initializers.Constant(probability), name="probability", aggregation="only_first_replica"
+        )
+        self.built = True
+
+    def call(self, images, seed):
+        """Augmented images; `seed` is an int64 tensor `(2,)` for `tf.random.stateless_*`."""
+        images = ops.cast(images, "float32")
+        draw = _Draw(seed, tf.shape(images)[0], self.probability, self.noise)
+        images = self._move(images, draw)
+        for name in self.transformations:
+            if name in _COLOUR:
+                images = _COLOUR[name](images, draw)
+        return images
+
+    def _move(self, images, draw):
+        """Flip, translation, scale and rotation as one resampling: each image is read once."""
+        wanted = [name for name in self.transformations if name in _MOTION]
+        if not wanted:
+            return images
+        height, width = images.shape[1:3]
+        side = (height, width)
+        matrix = tf.eye(3, batch_shape=[draw.batch])
+        for name in wanted:
+            matrix = matrix @ _MOTION[name](draw, side)
+        return _resample(images, matrix)
+
+    def compute_output_shape(self, input_shape, *args, **kwargs):
+        return input_shape
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "transformations": list(self.transformations),
+            "probability": self.initial_probability,
+            "noise": self.noise,
+        }
+
+
+class _Draw:
+    """Independent draws for each purpose, `(batch,)`, each at its neutral value where a coin says no."""
+
+    def __init__(self, seed, batch, probability, noise):
+        self.seed, self.batch, self.probability, self.noise = seed, batch, probability, noise
+        self._purpose = 0
+
+    def uniform(self, shape=()):
+        return tf.random.stateless_uniform((self.batch, *shape), self._next(), alg="philox")
+
+    def normal(self, shape=()):
+        return tf.random.stateless_normal((self.batch, *shape), self._next(), alg="philox")
+
+    def where_drawn(self, value, neutral=0.0):
+        drawn = self.uniform() < self.probability
+        return tf.where(ops.reshape(drawn, (-1,) + (1,) * (len(value.shape) - 1)), value, neutral)
+
+    def _next(self):
+        self._purpose += 1
+        return tf.random.experimental.stateless_fold_in(self.seed, self._purpose)
+
+
+def _matrices(rows):
+    """`(batch, 3, 3)` from nine scalars or `(batch,)` each."""
+    one = tf.ones_like(next(part for row in rows for part in row if not isinstance(part, float)))
+    return tf.stack([tf.stack([part * one for part in row], axis=-1) for row in rows], axis=-2)
+
+
+# Each maps where a pixel goes to where it is read, from the centre of the image, in pixels: (y, x, 1).
+def _flip(draw, side):
+    sign = draw.where_drawn(tf.sign(draw.uniform() - 0.5), 1.0)
+    return _matrices([[1.0, 0.0, 0.0], [0.0, sign, 0.0], [0.0, 0.0, 1.0]])
+
+
+def _translation(draw, side):
+    y, x = (draw.where_drawn((2.0 * draw.uniform() - 1.0) * (length / 8.0)) for length in side)
+    return _matrices([[1.0, 0.0, y], [0.0, 1.0, x], [0.0, 0.0, 1.0]])
+
+
+def _scale(draw, side):
+    factor = draw.where_drawn(tf.exp(draw.normal() * np.log(1.2)), 1.0)
+    return _matrices([[factor, 0.0, 0.0], [0.0, factor, 0.0], [0.0, 0.0, 1.0]])
+
+
+def _rotation(draw, side):
+    angle = draw.where_drawn((2.0 * draw.uniform() - 1.0) * (np.pi / 12.0))
+    cos, sin = tf.cos(angle), tf.sin(angle)
+    return _matrices([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
+
+
+def _brightness(images, draw):
+    return images + draw.where_drawn((2.0 * draw.uniform((1, 1, 1)) - 1.0) * 0.25)
+
+
+def _contrast(images, draw):
+    return images * draw.where_drawn(tf.exp(draw.normal((1, 1, 1)) * np.log(1.2)), 1.0)
+
+
+def _saturation(images, draw):
+    grey = ops.mean(images, axis=-1, keepdims=True)
+    return grey + (images - grey) * draw.where_drawn(tf.exp(draw.normal((1, 1, 1)) * np.log(1.2)), 1.0)
+
+
+def _cutout(images, draw):
+    inside = 1.0
+    for axis, length in zip((1, 2), images.shape[1:3]):
+        position = ops.reshape(tf.range(length, dtype="float32"), [-1 if a == axis else 1 for a in range(4)])
+        inside = inside * ops.cast(tf.abs(position + 0.5 - draw.uniform((1, 1, 1)) * length) < length / 4.0, "float32")
+    return images * (1.0 - draw.where_drawn(inside))
+
+
+def _noise(images, draw):
+    return images + draw.where_drawn(draw.noise * draw.normal(images.shape[1:]))
+
+
+_MOTION = {"flip": _flip, "translation": _translation, "scale": _scale, "rotation": _rotation}
+_COLOUR = {
+    "brightness": _brightness,
+    "contrast": _contrast,
+    "saturation": _saturation,
+    "cutout": _cutout,
+    "noise": _noise,
+}
+
+
+def _resample(images, matrix):
+    """Images read at `matrix @ (y, x, 1)` from the centre, linearly between pixels, mirrored beyond the border."""
+    height, width, channels = images.shape[1:]
+    y, x = (np.arange(length, dtype="float32") - (length - 1) / 2.0 for length in (height, width))
+    grid = np.stack([*(part.ravel() for part in np.meshgrid(y, x, indexing="ij")), np.ones(height * width, "float32")])
+    places = matrix @ tf.constant(grid, "float32")
+    flat = ops.reshape(images, (-1, height * width, channels))
+    corners = []
+    for axis, length in enumerate((height, width)):
+        place = places[:, axis] + (length - 1) / 2.0
+        low = tf.floor(place)
+        corners.append([(_mirror(low + k, length), 1.0 - tf.abs(place - low - k)) for k in (0.0, 1.0)])
+    result = 0.0
+    for row, by_row in corners[0]:
+        for column, by_column in corners[1]:
+            values = tf.gather(flat, row * width + column, batch_dims=1)
+            result = result + values * (by_row * by_column)[..., tf.newaxis]
+    return ops.reshape(result, (-1, height, width, channels))
+
+
+def _mirror(index, length):
+    """Whole numbers anywhere as indices in [0, length), as if the image stood between mirrors."""
+    index = tf.math.floormod(tf.cast(index, "int32"), 2 * length)
+    return tf.minimum(index, 2 * length - 1 - index)

@@ -1,0 +1,52 @@
+"""How much to augment, from how sure the discriminator is."""
+
+from keras_gan.callbacks.stateful import StatefulCallback, StepMeans
+
+
+class AdaptiveAugmentation(StatefulCallback):
+    """Moves the probability of a model's `augmentation.Augmentation` so that the discriminator does not memorise.
+
+    Where it tells more than `target` of the pairs of a real and a fake image apart, the probability grows, and else it
+    falls, by a constant amount. It adds `augmentation` to the logs of an epoch.
+
+    Args:
+        target: of `d_accuracy`, in (0.5, 1). ADA looks at the signs of the real logits instead, which say nothing where
+            only differences count, as in the relativistic loss.
+        every: steps from one look to the next.
+        steps: int >= 1, steps in which the probability would go from 0 to 1.
+        maximum: of the probability; above 0.8 transformations begin to show in what is generated.
+
+    Source: Karras et al., "Training Generative Adversarial Networks with Limited Data", arXiv:2006.06676, section 3.
+    """
+
+    def __init__(self, target: float = 0.85, every: int = 4, steps: int = 5000, maximum: float = 0.8):
+        super().__init__()
+        if not 0.5 < target < 1.0:
+            raise ValueError(f"target must be in (0.5, 1), got {target!r}")
+        if every < 1 or steps < 1:
+            raise ValueError(f"every and steps must be at least 1, got {every} and {steps}")
+        if not 0.0 < maximum <= 1.0:
+            raise ValueError(f"maximum must be in (0, 1], got {maximum!r}")
+        self.target, self.every, self.steps, self.maximum = target, every, steps, maximum
+        self._means = StepMeans()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch == 0:
+            self._means.begin_epoch(self.model)
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.step) % self.every:
+            return
+        accuracy = self._means.take(self.model)["d_accuracy"]
+        move = self.every / self.steps * (1 if accuracy > self.target else -1)
+        probability = self.model.augmentation.probability
+        probability.assign(min(max(float(probability) + move, 0.0), self.maximum))
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["augmentation"] = float(self.model.augmentation.probability)
+
+    def get_state(self) -> dict:
+        return {"seen": self._means.seen}
+
+    def set_state(self, state: dict) -> None:
+        self._means.seen = state["seen"]
