@@ -267,6 +267,11 @@ def test_what_does_not_fit_is_refused(digits):
     ):
         with pytest.raises(ValueError, match=message):
             metrics.evaluate(train, test, images, None, extractor)
+    others = kg.datasets.from_arrays(test.images, test.labels, [f"digit {i}" for i in range(10)])
+    with pytest.raises(ValueError, match=r"held-out images of digits have the classes digit 0, .* those to train on"):
+        metrics.evaluate(train, others, test.images, None, extractor)
+    with pytest.raises(ValueError, match="held-out images of digits have no labels"):
+        metrics.evaluate(train, kg.datasets.from_arrays(test.images), test.images, None, extractor)
     with pytest.raises(ValueError, match="has no labels to train a classifier"):
         metrics.dataset_classifier(kg.datasets.from_arrays(train.images))
 

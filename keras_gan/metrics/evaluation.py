@@ -65,11 +65,16 @@ def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0) 
         seed: of the subsets that some figures draw.
 
     Raises:
-        ValueError: if shapes differ, all samples are one image, or there are too few.
+        ValueError: if shapes or classes differ, all samples are one image, or there are too few.
     """
     for other in (images, test.images):
         if other.shape[1:] != train.image_shape:
             raise ValueError(f"the images of {train.name} are {train.image_shape}, these are {other.shape[1:]}")
+    if test.class_names != train.class_names:
+        raise ValueError(
+            f"the held-out images of {train.name} have {_classes(test)}, those to train on {_classes(train)}: they "
+            "must be the same"
+        )
     if (images == images[0]).all():
         raise ValueError("all samples are the same image: there is nothing to measure")
     reference, _ = extractor(train.images)
@@ -117,6 +122,13 @@ def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0) 
 def draw_labels(data, num: int, seed: int = 0) -> np.ndarray:
     """Labels as frequent as in a dataset, ints `(num,)`."""
     return np.random.default_rng(seed).choice(data.labels, num)
+
+
+def _classes(data):
+    if not data.class_names:
+        return "no labels"
+    more = ", ..." if len(data.class_names) > 10 else ""
+    return f"the classes {', '.join(data.class_names[:10])}{more}"
 
 
 class _Party:
