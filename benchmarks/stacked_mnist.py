@@ -27,9 +27,9 @@ import keras_gan as kg
 TRAINING, SAMPLES = 128_000, 26_000
 BATCH = 64
 LATENT_DIM = 64
-GENERATOR_WIDTH = 128
+MAPPING = (256, 256)
 # Widths of discriminators with as many parameters as the generator, half and a quarter of them.
-DISCRIMINATOR_WIDTHS = {"full": 64, "half": 40, "quarter": 28}
+DISCRIMINATOR_WIDTHS = {"full": 64, "half": 48, "quarter": 34}
 EPOCH = 500
 PUBLISHED = {
     (3, "full"): [
@@ -59,7 +59,7 @@ def build(digits: int, width: int, steps: int, seed: int) -> kg.GAN:
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(kg.presets.resolve_precision("auto"))
     gan = kg.GAN(
-        kg.networks.dcgan_generator((28, 28, digits), latent_dim=LATENT_DIM, width=GENERATOR_WIDTH),
+        kg.networks.dcgan_generator((28, 28, digits), latent_dim=LATENT_DIM, mapping=MAPPING),
         kg.networks.dcgan_discriminator((28, 28, digits), width=width),
         seed=seed,
     )
