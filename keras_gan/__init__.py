@@ -5,14 +5,29 @@ import importlib
 from wrapt import when_imported
 
 __version__ = "0.1.0"
-__all__ = ["GAN", "callbacks", "datasets", "export", "losses", "metrics", "networks", "presets", "regularizers"]
+__all__ = [
+    "GAN",
+    "augmentation",
+    "balance",
+    "callbacks",
+    "datasets",
+    "export",
+    "layers",
+    "losses",
+    "metrics",
+    "networks",
+    "presets",
+    "pretrained",
+    "regularizers",
+    "updates",
+]
 
 
 # Importing this package costs nothing until a part of it is used, so that the command line answers at once. Keras must
 # know the classes before it loads a model: they register themselves as soon as it is there.
 @when_imported("keras")
 def _register(_):
-    for name in ("losses", "regularizers", "gan", "metrics.streaming"):
+    for name in ("augmentation", "balance", "layers", "losses", "regularizers", "updates", "gan", "metrics.streaming"):
         importlib.import_module(f"keras_gan.{name}")
 
 

@@ -94,6 +94,31 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["factor"])
 
 
+@keras.saving.register_keras_serializable(package="keras_gan")
+class Warmup(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that rises linearly to a schedule's, or to a constant: `rate(step) * min(1, (step + 1) / steps)`.
+
+    Args:
+        schedule: a `LearningRateSchedule`, or a float.
+        steps: int >= 1.
+    """
+
+    def __init__(self, schedule, steps: int):
+        self.schedule = schedule
+        self.steps = steps
+
+    def __call__(self, step):
+        rate = self.schedule if isinstance(self.schedule, float) else self.schedule(step)
+        return rate * tf.minimum(1.0, (tf.cast(step, "float32") + 1.0) / self.steps)
+
+    def get_config(self) -> dict:
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule), "steps": self.steps}
+
+    @classmethod
+    def from_config(cls, config: dict):
+        return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["steps"])
+
+
 def lower_learning_rate(optimizer, factor: float, total: float) -> None:
     """Multiplies a constant learning rate by `factor`; makes a schedule `total` times what it was at first.
 

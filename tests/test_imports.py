@@ -6,18 +6,31 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "keras_gan"
-LEAVES = {"checks", "updates", "losses", "regularizers", "sampling", "datasets", "checkpoints", "runs"}
+LEAVES = {
+    "augmentation",
+    "balance",
+    "checkpoints",
+    "checks",
+    "datasets",
+    "layers",
+    "losses",
+    "pretrained",
+    "regularizers",
+    "runs",
+    "sampling",
+    "updates",
+}
 ALLOWED = {
     "__init__": set(),
     **{name: set() for name in LEAVES},
-    "networks": {"networks"},
+    "networks": {"layers", "networks"},
     "metrics": {"datasets", "metrics"},
     "callbacks": {"callbacks", "checkpoints", "updates"},
     # The defaults of compile(), sampling, and the method export().
     "gan": {"checks", "losses", "regularizers", "sampling", "updates", "export"},
     "export": {"checkpoints", "gan", "sampling"},
-    "presets": {"gan", "losses", "networks", "regularizers"},
-    "cli": {"cli", "callbacks", "checkpoints", "datasets", "export", "metrics", "presets", "runs"},
+    "presets": {"augmentation", "balance", "gan", "losses", "networks", "regularizers", "updates"},
+    "cli": {"cli", "callbacks", "checkpoints", "datasets", "export", "metrics", "presets", "pretrained", "runs"},
 }
 
 

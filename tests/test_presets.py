@@ -57,6 +57,74 @@ def test_build_gives_what_the_config_says():
     assert keras.config.dtype_policy().name == "float32"
 
 
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("constant", [1.0, 1.0, 1.0, 1.0]),
+        ("step", [1.0, 1.0, 0.3, 0.09]),
+        ("linear", [1.0, 0.5, 0.0, 0.0]),
+        ("cosine", [1.0, 0.5, 0.0, 0.0]),
+    ],
+)
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
+def test_schedules_are_their_closed_forms(schedule, expected, player):
+    settings = {f"{player}_schedule": schedule, f"{player}_learning_rate": 0.01, "decay_steps": 10, "decay_rate": 0.3}
+    gan = presets.build(presets.Config(**settings), (8, 8, 1))
+    optimizer = getattr(gan, f"{player}_optimizer")
+    rates = []
+    for step in (0, 5, 10, 20):
+        optimizer.iterations.assign(step)
+        rates.append(float(optimizer.learning_rate))
+    np.testing.assert_allclose(rates, 0.01 * np.array(expected), atol=1e-9)
+    other = gan.discriminator_optimizer if player == "generator" else gan.generator_optimizer
+    assert float(other.learning_rate) == pytest.approx(2e-4)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_warmup_rises_linearly_to_the_schedule(schedule, tmp_path):
+    config = presets.Config(generator_schedule=schedule, generator_learning_rate=0.01, decay_steps=100, warmup_steps=4)
+    gan = presets.build(config, (8, 8, 1))
+    gan.save(tmp_path / "gan.keras")
+    for model in (gan, keras.saving.load_model(tmp_path / "gan.keras")):
+        for step, share in enumerate((0.25, 0.5, 0.75, 1.0, 1.0)):
+            model.generator_optimizer.iterations.assign(step)
+            full = 0.01 * (0.5 + 0.5 * np.cos(np.pi * step / 100) if schedule == "cosine" else 1.0)
+            assert float(model.generator_optimizer.learning_rate) == pytest.approx(share * full, rel=1e-5)
+
+
+def test_build_reaches_every_lever():
+    config = presets.Config(
+        generator="resnet",
+        generator_width=8,
+        discriminator_width=16,
+        generator_initializer="orthogonal",
+        discriminator_initializer="normal",
+        spectral_normalization=True,
+        dropout=0.3,
+        label_smoothing=0.1,
+        r2=0.2,
+        dragan=1.0,
+        lecam=0.3,
+        augmentation="translation+noise",
+        augmentation_probability=0.2,
+        generator_optimizer="rmsprop",
+        discriminator_optimizer="sgd",
+    )
+    gan = presets.build(config, (8, 8, 1))
+    assert gan.generator.get_layer("up_1").filters == 8
+    assert gan.discriminator.get_layer("down_2").layer.filters == 16
+    assert np.std(gan.discriminator.get_layer("dense").layer.kernel) == pytest.approx(0.02, rel=0.1)
+    kernel = np.array(gan.generator.get_layer("up_1").kernel).reshape(-1, 8)
+    np.testing.assert_allclose(kernel.T @ kernel, np.eye(8), atol=1e-4)
+    assert [layer.rate for layer in gan.discriminator.layers if isinstance(layer, keras.layers.Dropout)] == [0.3]
+    assert gan.adversarial_loss.label_smoothing == 0.1
+    assert [regularizer.name for regularizer in gan.regularizers] == ["r2", "dragan", "lecam"]
+    assert gan.augmentation.transformations == ("translation", "noise")
+    assert float(gan.augmentation.probability) == pytest.approx(0.2)
+    assert type(gan.generator_optimizer) is keras.optimizers.RMSprop
+    assert type(gan.discriminator_optimizer) is keras.optimizers.SGD
+
+
 def test_the_seed_decides_the_weights():
     weights = [
         presets.build(presets.Config(seed=seed, precision="float32"), (8, 8, 1)).get_weights() for seed in (1, 1, 2)
@@ -88,6 +156,15 @@ def test_override():
         ({"ema_decay": "1"}, r"ema_decay must be in \[0, 1\)"),
         ({"conditional": "maybe"}, "conditional must be true or false"),
         ({"generator": "gru"}, "unknown generator 'gru'"),
+        ({"generator_initializer": "xavier"}, "unknown generator initializer 'xavier'"),
+        ({"discriminator_schedule": "cosin"}, "unknown discriminator schedule 'cosin': did you mean cosine"),
+        ({"generator_schedule": "step"}, "the schedule step needs decay_steps"),
+        ({"generator_initializer": "small_residual"}, "small_residual is for resnet, not dcgan"),
+        ({"generator": "mlp", "generator_width": "9"}, "generator_width is for dcgan and resnet, not mlp"),
+        ({"loss": "hinge", "label_smoothing": "0.1"}, "the loss hinge has no target to smooth"),
+        ({"dropout": "1"}, r"dropout must be in \[0, 1\)"),
+        ({"augmentation": "translation+spin"}, "unknown augmentation 'spin'"),
+        ({"adaptive_augmentation": "true"}, "adaptive_augmentation needs an augmentation"),
     ],
 )
 def test_wrong_settings_are_refused(settings, message):

@@ -91,6 +91,8 @@ def train(
                 )
             metrics = _metrics(options["evaluate"], data) if options["evaluate"] and not dry_run else []
             gan = presets.build(config, data.image_shape, data.num_classes, metrics)
+            if config.pretrained and not resume:
+                _load_pretrained(gan, config.pretrained)
             if dry_run:
                 _show(config, gan)
                 return
@@ -115,7 +117,8 @@ def _train(gan, data, config, record, run_dir, resume, changed):
     )
     limit = callbacks.TimeLimit(config.minutes) if config.minutes else None
     rollback = callbacks.Rollback(checkpoint)
-    checkpoint.stateful = [rollback, *([limit] if limit else [])]
+    adaptive = [callbacks.AdaptiveAugmentation()] if config.adaptive_augmentation else []
+    checkpoint.stateful = [rollback, *([limit] if limit else []), *adaptive]
     history = run_dir / "history.csv"
     if resume and checkpoint.restore(gan) is None and history.exists() and history.stat().st_size:
         raise click.ClickException(f"cannot resume {run_dir}: its checkpoints are gone. Train anew in another folder")
@@ -123,7 +126,9 @@ def _train(gan, data, config, record, run_dir, resume, changed):
         for player in ("discriminator", "generator"):
             if f"{player}_learning_rate" in changed:
                 optimizer = getattr(gan, f"{player}_optimizer")
-                optimizer.learning_rate = getattr(config, f"{player}_learning_rate")
+                # A constant rate is in the checkpoint; a schedule is the config's already.
+                if not isinstance(optimizer.get_config()["learning_rate"], dict):
+                    optimizer.learning_rate = getattr(config, f"{player}_learning_rate")
 
     is_over = checkpoint.epoch >= (config.epochs or math.inf) or (limit and limit.elapsed >= limit.minutes)
     model = run_dir / "model.keras"
@@ -135,7 +140,7 @@ def _train(gan, data, config, record, run_dir, resume, changed):
     record.write(run_dir)
     try:
         if not is_over:
-            _fit(gan, data, config, run_dir, limit, rollback, checkpoint)
+            _fit(gan, data, config, run_dir, limit, [*adaptive, rollback], checkpoint)
         _finish(gan, checkpoint, record, run_dir)
     except callbacks.Interrupted as stop:
         name = signal.Signals(stop.signum).name
@@ -147,7 +152,7 @@ def _train(gan, data, config, record, run_dir, resume, changed):
         raise click.ClickException(f"{error}. {checkpoint.newest()} is good; try other settings") from None
 
 
-def _fit(gan, data, config, run_dir, limit, rollback, checkpoint):
+def _fit(gan, data, config, run_dir, limit, watching, checkpoint):
     import keras
 
     from keras_gan import callbacks
@@ -168,12 +173,12 @@ def _fit(gan, data, config, run_dir, limit, rollback, checkpoint):
             verbose=0,
             callbacks=[
                 *([_evaluation(data, config)] if gan.evaluation_metrics else []),
+                *watching,
                 callbacks.Progress(limit),
                 callbacks.SampleImages(run_dir / "samples", run_dir / "logs"),
                 callbacks.CSVHistory(run_dir / "history.csv"),
                 keras.callbacks.TensorBoard(str(run_dir / "logs"), write_graph=False),
                 *([limit] if limit else []),
-                rollback,
                 checkpoint,
             ],
         )
@@ -239,6 +244,19 @@ def _config(old, preset_name, settings, dataset, conditional, epochs, minutes, b
     if old and config.precision == "auto":
         config = dataclasses.replace(config, precision=old.precision)
     return config
+
+
+def _load_pretrained(gan, path):
+    from keras_gan.export import SavedGAN, load
+    from keras_gan.pretrained import load_pretrained
+
+    if not Path(path).exists():
+        raise ValueError(f"pretrained: there is no {path}")
+    source = load(path)
+    if isinstance(source, SavedGAN):
+        raise ValueError(f"pretrained: {path} is a SavedModel, which holds no discriminator to train on; give its run")
+    for report in load_pretrained(gan, source):
+        click.echo(f"Pretrained: {report}")
 
 
 def _make_deterministic(config):

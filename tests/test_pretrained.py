@@ -1,0 +1,50 @@
+"""Starting from the weights of another model."""
+
+import numpy as np
+import pytest
+from commands import fails
+
+import keras_gan as kg
+from keras_gan.pretrained import load_pretrained
+
+QUICK = ["train", "--preset", "mlp", "--epochs", "1", "--export-dir", "out", "--set", "precision=float32"]
+
+
+def build(num_classes, seed, **settings):
+    config = kg.presets.Config(conditional=True, seed=seed, precision="float32", **settings)
+    return kg.presets.build(config, (8, 8, 1), num_classes)
+
+
+def test_what_fits_is_taken_over_and_the_rest_named():
+    source, gan = build(3, 0), build(5, 1)
+    before = {weight.path: np.array(weight) for weight in gan.discriminator.weights}
+    generator, discriminator = load_pretrained(gan, source)
+    assert generator.left_out == {"label_embedding/kernel": "(3, 64) there, (5, 64) here"}
+    assert discriminator.left_out == {"label_embedding/kernel": "(3, 256) there, (5, 256) here"}
+    theirs = {weight.path: np.array(weight) for weight in source.discriminator.weights}
+    for weight in gan.discriminator.weights:
+        expected = before if weight.path in discriminator.left_out else theirs
+        np.testing.assert_array_equal(weight, expected[weight.path])
+    for average, weight in zip(gan.ema_generator.weights, gan.generator.weights):
+        np.testing.assert_array_equal(average, weight)
+    assert "left out label_embedding/kernel: (3, 64) there" in str(generator)
+
+
+def test_names_do_not_depend_on_what_was_built_before():
+    assert [w.path for w in build(3, 0).generator.weights] == [w.path for w in build(3, 0).generator.weights]
+
+
+def test_other_networks_are_refused():
+    with pytest.raises(ValueError, match="the pretrained model does not fit"):
+        load_pretrained(build(3, 0), build(3, 0, generator="mlp", discriminator="mlp"))
+
+
+def test_on_the_command_line(run):
+    assert run(*QUICK, "--run-dir", "first").exit_code == 0
+    result = run(*QUICK, "--conditional", "--run-dir", "second", "--set", "pretrained=first")
+    assert result.exit_code == 0, result.output
+    assert "weights of mlp_generator" in result.output
+    assert "left out label_embedding/kernel: not in the pretrained model" in result.output
+    fails(run(*QUICK, "--set", "pretrained=third"), 2, "pretrained: there is no third")
+    fails(run(*QUICK, "--set", "pretrained=out"), 2, "SavedModel, which holds no discriminator")
+    fails(run(*QUICK[:2], "dcgan", *QUICK[3:], "--set", "pretrained=first"), 2, "the pretrained model does not fit")
