@@ -79,7 +79,6 @@ def build(seed: int, steps: int) -> kg.GAN:
     gan.compile(
         *(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.99) for rate in rates),
         regularizers=[kg.regularizers.R1(0.01)],
-        jit_compile=True,
     )
     return gan
 
