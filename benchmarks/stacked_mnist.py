@@ -48,11 +48,10 @@ PUBLISHED = {
 }
 
 
-def stack(data, digits: int, num: int, seed: int):
-    """Images uint8 `(num, 28, 28, digits)` of random digits, and the mode of each."""
+def stack(data, digits: int, num: int, seed: int) -> np.ndarray:
+    """Images uint8 `(num, 28, 28, digits)` of random digits."""
     rows = np.random.default_rng(seed).integers(len(data), size=(num, digits))
-    images = np.concatenate([data.images[column] for column in rows.T], axis=-1)
-    return images, data.labels[rows] @ 10 ** np.arange(digits)
+    return np.concatenate([data.images[column] for column in rows.T], axis=-1)
 
 
 def build(digits: int, width: int, steps: int, seed: int) -> kg.GAN:
@@ -93,7 +92,7 @@ def train(folder: Path, data, digits: int, discriminator: str, steps: int, seed:
     checkpoint = kg.callbacks.Checkpoint(folder / "checkpoints", stateful=[clock])
     checkpoint.restore(gan)
     if checkpoint.epoch * EPOCH < steps:
-        images, _ = stack(data, digits, TRAINING, seed)
+        images = stack(data, digits, TRAINING, seed)
         batches = kg.datasets.from_arrays(images).batches(BATCH, seed, start_step=int(gan.step))
         with checkpoint.stop_on_signals():
             gan.fit(
@@ -136,7 +135,7 @@ def main(digits, discriminator, seeds, steps, folder):
         rows.append(json.loads(result.read_text()))
     splits = {"training": data, "test": test}
     real = {
-        name: score(lambda num, start, split=split: stack(split, digits, num, 1 + start)[0], digits, classifier)
+        name: score(lambda num, start, split=split: stack(split, digits, num, 1 + start), digits, classifier)
         for name, split in splits.items()
     }
     print(f"\n{'':34}modes       KL   minutes")

@@ -10,17 +10,6 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-TRANSFORMATIONS = (
-    "flip",
-    "translation",
-    "scale",
-    "rotation",
-    "brightness",
-    "contrast",
-    "saturation",
-    "cutout",
-    "noise",
-)
 # What changes no letter or digit into another.
 DEFAULT = ("translation", "scale", "rotation", "brightness", "contrast", "saturation", "cutout")
 
@@ -36,9 +25,9 @@ class Augmentation(keras.layers.Layer):
             `scale` (by up to a fifth, log-normal), `rotation` (up to 15 degrees), `brightness` (up to 0.25 added),
             `contrast` (by up to a fifth, log-normal), `saturation` (the same, about the mean of the channels), `cutout`
             (a quarter of the area grey), `noise` (normal).
-        noise: standard deviation of `noise`, a float >= 0: instance noise is `Augmentation(("noise",), 1.0)`.
         probability: of each, in [0, 1]; a weight that is saved with the model, and that
             `callbacks.AdaptiveAugmentation` moves.
+        noise: standard deviation of `noise`, a float >= 0: instance noise is `Augmentation(("noise",), 1.0)`.
 
     Raises:
         ValueError: if there is no transformation of a name, or the probability is out of range.
@@ -78,11 +67,9 @@ class Augmentation(keras.layers.Layer):
         wanted = [name for name in self.transformations if name in _MOTION]
         if not wanted:
             return images
-        height, width = images.shape[1:3]
-        side = (height, width)
         matrix = tf.eye(3, batch_shape=[draw.batch])
         for name in wanted:
-            matrix = matrix @ _MOTION[name](draw, side)
+            matrix = matrix @ _MOTION[name](draw, images.shape[1:3])
         return _resample(images, matrix)
 
     def compute_output_shape(self, input_shape, *args, **kwargs):
@@ -110,6 +97,14 @@ class _Draw:
     def normal(self, shape=()):
         return tf.random.stateless_normal((self.batch, *shape), self._next(), alg="philox")
 
+    def shift(self, limit, shape=()):
+        """Uniform in [-limit, limit], or 0."""
+        return self.where_drawn((2.0 * self.uniform(shape) - 1.0) * limit)
+
+    def factor(self, shape=()):
+        """Log-normal, mostly up to a fifth more or less, or 1."""
+        return self.where_drawn(tf.exp(self.normal(shape) * np.log(1.2)), 1.0)
+
     def where_drawn(self, value, neutral=0.0):
         drawn = self.uniform() < self.probability
         return tf.where(ops.reshape(drawn, (-1,) + (1,) * (len(value.shape) - 1)), value, neutral)
@@ -132,32 +127,32 @@ def _flip(draw, side):
 
 
 def _translation(draw, side):
-    y, x = (draw.where_drawn((2.0 * draw.uniform() - 1.0) * (length / 8.0)) for length in side)
+    y, x = (draw.shift(length / 8.0) for length in side)
     return _matrices([[1.0, 0.0, y], [0.0, 1.0, x], [0.0, 0.0, 1.0]])
 
 
 def _scale(draw, side):
-    factor = draw.where_drawn(tf.exp(draw.normal() * np.log(1.2)), 1.0)
+    factor = draw.factor()
     return _matrices([[factor, 0.0, 0.0], [0.0, factor, 0.0], [0.0, 0.0, 1.0]])
 
 
 def _rotation(draw, side):
-    angle = draw.where_drawn((2.0 * draw.uniform() - 1.0) * (np.pi / 12.0))
+    angle = draw.shift(np.pi / 12.0)
     cos, sin = tf.cos(angle), tf.sin(angle)
     return _matrices([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
 
 
 def _brightness(images, draw):
-    return images + draw.where_drawn((2.0 * draw.uniform((1, 1, 1)) - 1.0) * 0.25)
+    return images + draw.shift(0.25, (1, 1, 1))
 
 
 def _contrast(images, draw):
-    return images * draw.where_drawn(tf.exp(draw.normal((1, 1, 1)) * np.log(1.2)), 1.0)
+    return images * draw.factor((1, 1, 1))
 
 
 def _saturation(images, draw):
     grey = ops.mean(images, axis=-1, keepdims=True)
-    return grey + (images - grey) * draw.where_drawn(tf.exp(draw.normal((1, 1, 1)) * np.log(1.2)), 1.0)
+    return grey + (images - grey) * draw.factor((1, 1, 1))
 
 
 def _cutout(images, draw):
@@ -180,6 +175,7 @@ _COLOUR = {
     "cutout": _cutout,
     "noise": _noise,
 }
+TRANSFORMATIONS = (*_MOTION, *_COLOUR)
 
 
 def _resample(images, matrix):

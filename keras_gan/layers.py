@@ -1,7 +1,20 @@
 """Layers that networks are made of."""
 
+import contextlib
+
 import keras
 from keras import ops
+
+
+@contextlib.contextmanager
+def dtype_policy(name: str):
+    """Layers made within it have this dtype policy."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")

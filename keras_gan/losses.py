@@ -50,8 +50,13 @@ class _SmoothedLoss(AdversarialLoss):
         return {"label_smoothing": self.label_smoothing}
 
 
+class _CrossEntropy(_SmoothedLoss):
+    def discriminator_loss(self, real_logits, fake_logits):
+        return ops.softplus(-real_logits) + self.label_smoothing * real_logits + ops.softplus(fake_logits)
+
+
 @keras.saving.register_keras_serializable(package="keras_gan")
-class NonSaturating(_SmoothedLoss):
+class NonSaturating(_CrossEntropy):
     """Binary cross-entropy with the non-saturating generator loss.
 
     `d = softplus(-real) + s real + softplus(fake)`, `g = softplus(-fake)`: the discriminator learns to tell real
@@ -63,15 +68,12 @@ class NonSaturating(_SmoothedLoss):
     Source: Goodfellow et al., "Generative Adversarial Networks", arXiv:1406.2661, section 3.
     """
 
-    def discriminator_loss(self, real_logits, fake_logits):
-        return ops.softplus(-real_logits) + self.label_smoothing * real_logits + ops.softplus(fake_logits)
-
     def generator_loss(self, real_logits, fake_logits):
         return ops.softplus(-fake_logits)
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
-class Minimax(_SmoothedLoss):
+class Minimax(_CrossEntropy):
     """The original two-player value function; the generator's gradient vanishes where the discriminator is sure.
 
     `d = softplus(-real) + s real + softplus(fake)`, `g = log(1 - sigmoid(fake)) = -softplus(fake)`.
@@ -81,9 +83,6 @@ class Minimax(_SmoothedLoss):
 
     Source: Goodfellow et al., "Generative Adversarial Networks", arXiv:1406.2661, equation 1.
     """
-
-    def discriminator_loss(self, real_logits, fake_logits):
-        return ops.softplus(-real_logits) + self.label_smoothing * real_logits + ops.softplus(fake_logits)
 
     def generator_loss(self, real_logits, fake_logits):
         return -ops.softplus(fake_logits)

@@ -13,6 +13,7 @@ from keras_gan import losses, networks, regularizers
 from keras_gan.augmentation import DEFAULT, TRANSFORMATIONS, Augmentation
 from keras_gan.balance import GapAwareAdam
 from keras_gan.gan import GAN
+from keras_gan.layers import dtype_policy
 from keras_gan.updates import Warmup
 
 GENERATORS = {
@@ -170,9 +171,8 @@ class Config:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
         for player in _PLAYERS:
             _check_player(self, player)
-        if "gap_aware" in (self.generator_optimizer, self.discriminator_optimizer) and (
-            self.generator_optimizer == "gap_aware" or self.loss not in IDEAL_LOSSES
-        ):
+        without_ideal = self.loss not in IDEAL_LOSSES
+        if self.generator_optimizer == "gap_aware" or (self.discriminator_optimizer == "gap_aware" and without_ideal):
             raise ValueError("the optimizer gap_aware is for the discriminator, and for losses other than wasserstein")
         if self.label_smoothing and self.loss not in ("non_saturating", "minimax", "least_squares"):
             raise ValueError(f"the loss {self.loss} has no target to smooth: leave out label_smoothing")
@@ -285,9 +285,7 @@ def build(config: Config, image_shape: tuple[int, ...], num_classes: int | None 
         raise ValueError(f"{config.dataset} has no labels: train it with --unconditional")
     num_classes = num_classes if config.conditional else None
     keras.utils.set_random_seed(config.seed % 2**32)
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(resolve_precision(config.precision))
-    try:
+    with dtype_policy(resolve_precision(config.precision)):
         generator = GENERATORS[config.generator](
             image_shape, num_classes, config.latent_dim, **_choices(config, "generator")
         )
@@ -298,8 +296,6 @@ def build(config: Config, image_shape: tuple[int, ...], num_classes: int | None 
             dropout=config.dropout,
             **_choices(config, "discriminator"),
         )
-    finally:
-        keras.config.set_dtype_policy(policy)
     names = _transformations(config.augmentation)
     augmentation = Augmentation(names, config.augmentation_probability) if names else None
     gan = GAN(generator, discriminator, augmentation, config.ema_decay, config.seed)

@@ -61,6 +61,11 @@ def squared_gradient_norm(discriminate, images):
     return ops.sum(ops.square(gradient), axis=tuple(range(1, len(images.shape))))
 
 
+def _one_centred(discriminate, images):
+    # The square root has no finite gradient at 0.
+    return ops.square(ops.sqrt(squared_gradient_norm(discriminate, images) + 1e-12) - 1.0)
+
+
 def _non_negative(name: str, value: float) -> float:
     if not value >= 0:
         raise ValueError(f"{name} must be a number >= 0, got {value!r}")
@@ -131,9 +136,7 @@ class GradientPenalty(Regularizer):
     def __call__(self, discriminate, real, fake, seed):
         shape = [tf.shape(real)[0]] + [1] * (len(real.shape) - 1)
         a = tf.random.stateless_uniform(shape, seed, dtype=real.dtype, alg="philox")
-        squared = squared_gradient_norm(discriminate, a * real + (1.0 - a) * fake)
-        # The square root has no finite gradient at 0.
-        return self.weight * ops.square(ops.sqrt(squared + 1e-12) - 1.0)
+        return self.weight * _one_centred(discriminate, a * real + (1.0 - a) * fake)
 
     def get_config(self) -> dict:
         return {"weight": self.weight}
@@ -160,8 +163,7 @@ class DRAGAN(Regularizer):
 
     def __call__(self, discriminate, real, fake, seed):
         noise = tf.random.stateless_normal(tf.shape(real), seed, dtype=real.dtype, alg="philox")
-        squared = squared_gradient_norm(discriminate, real + self.stddev * ops.std(real) * noise)
-        return self.weight * ops.square(ops.sqrt(squared + 1e-12) - 1.0)
+        return self.weight * _one_centred(discriminate, real + self.stddev * ops.std(real) * noise)
 
     def get_config(self) -> dict:
         return {"weight": self.weight, "stddev": self.stddev}

@@ -110,7 +110,9 @@ def test_a_gan_trains_through_it_and_keeps_its_probability(images, tmp_path, mak
 
 @pytest.mark.parametrize("sure", [True, False])
 def test_the_probability_follows_the_discriminator(sure, images, make_gan):
-    gan = make_gan(augmentation=Augmentation(probability=0.4), compile_args={"discriminator_optimizer": sgd(0.0)})
+    gan = make_gan(
+        augmentation=Augmentation(probability=0.4), compile_args={"discriminator_optimizer": keras.optimizers.SGD(0.0)}
+    )
     # Of brightness alone, which tells the dark images from the fakes; or the same logit for all.
     kernel = gan.discriminator.get_layer("dense_1").kernel
     kernel.assign(np.full(kernel.shape, -0.1 * sure))
@@ -121,7 +123,3 @@ def test_the_probability_follows_the_discriminator(sure, images, make_gan):
     np.testing.assert_allclose(
         history["augmentation"], 0.4 + (1 if sure else -1) * np.array([4, 8, 12]) / 40, rtol=1e-5
     )
-
-
-def sgd(rate):
-    return keras.optimizers.SGD(rate)

@@ -24,12 +24,12 @@ ALLOWED = {
     "__init__": set(),
     **{name: set() for name in LEAVES},
     "networks": {"layers", "networks"},
-    "metrics": {"datasets", "metrics"},
+    "metrics": {"datasets", "layers", "metrics"},
     "callbacks": {"callbacks", "checkpoints", "updates"},
     # The defaults of compile(), sampling, and the method export().
     "gan": {"checks", "losses", "regularizers", "sampling", "updates", "export"},
     "export": {"checkpoints", "gan", "sampling"},
-    "presets": {"augmentation", "balance", "gan", "losses", "networks", "regularizers", "updates"},
+    "presets": {"augmentation", "balance", "gan", "layers", "losses", "networks", "regularizers", "updates"},
     "cli": {"cli", "callbacks", "checkpoints", "datasets", "export", "metrics", "presets", "pretrained", "runs"},
 }
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from keras_gan import runs
 from keras_gan.cli.common import check_writable, load_tensorflow, make_extractor, usage_errors
 
 # Sample i has the seed SEED * SPACE + i: two evaluations share no sample.
@@ -35,6 +34,8 @@ SPACE = 2**32
 )
 def evaluate(model, dataset, image_size, num, seed, extractor, json_path, picture):
     """Measure the samples of MODEL, a run folder, a .keras file or a SavedModel folder, beside held-out real images."""
+    from keras_gan import runs
+
     picture = picture or (model / "neighbours.png" if runs.is_run(model) else None)
     for path in (json_path, picture):
         if path:
@@ -107,7 +108,7 @@ def _number(value):
 
 def _data(model, dataset, image_size):
     """Training and held-out images, and what is to be said about them."""
-    from keras_gan import datasets
+    from keras_gan import datasets, runs
 
     if runs.is_run(model):
         recorded = runs.read(model).config

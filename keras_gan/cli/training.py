@@ -140,7 +140,7 @@ def _train(gan, data, config, record, run_dir, resume, changed):
     record.write(run_dir)
     try:
         if not is_over:
-            _fit(gan, data, config, run_dir, limit, [*adaptive, rollback], checkpoint)
+            _fit(gan, data, config, run_dir, limit, checkpoint)
         _finish(gan, checkpoint, record, run_dir)
     except callbacks.Interrupted as stop:
         name = signal.Signals(stop.signum).name
@@ -152,7 +152,7 @@ def _train(gan, data, config, record, run_dir, resume, changed):
         raise click.ClickException(f"{error}. {checkpoint.newest()} is good; try other settings") from None
 
 
-def _fit(gan, data, config, run_dir, limit, watching, checkpoint):
+def _fit(gan, data, config, run_dir, limit, checkpoint):
     import keras
 
     from keras_gan import callbacks
@@ -173,12 +173,11 @@ def _fit(gan, data, config, run_dir, limit, watching, checkpoint):
             verbose=0,
             callbacks=[
                 *([_evaluation(data, config)] if gan.evaluation_metrics else []),
-                *watching,
+                *checkpoint.stateful,
                 callbacks.Progress(limit),
                 callbacks.SampleImages(run_dir / "samples", run_dir / "logs"),
                 callbacks.CSVHistory(run_dir / "history.csv"),
                 keras.callbacks.TensorBoard(str(run_dir / "logs"), write_graph=False),
-                *([limit] if limit else []),
                 checkpoint,
             ],
         )

@@ -93,12 +93,13 @@ def prdc(real: np.ndarray, fake: np.ndarray, neighbours: tuple[int, int] = (3, 5
     recalled, covered = np.zeros(len(real), bool), np.zeros(len(real), bool)
     start = 0
     for chunk in pairwise_distances_chunked(fake, real):
-        rows = slice(start, start := start + len(chunk))
+        stop = start + len(chunk)
         inside = chunk <= of_real[:, far - 1]
         dense += inside.sum()
         covered |= inside.any(axis=0)
         precise += (chunk <= of_real[:, near - 1]).any(axis=1).sum()
-        recalled |= (chunk <= of_fake[rows, near - 1, np.newaxis]).any(axis=0)
+        recalled |= (chunk <= of_fake[start:stop, near - 1, np.newaxis]).any(axis=0)
+        start = stop
     return {
         "precision": float(precise / len(fake)),
         "recall": float(recalled.mean()),

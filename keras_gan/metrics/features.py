@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from keras_gan import datasets
+from keras_gan.layers import dtype_policy
 
 FEATURES = 64
 BATCH = 250
@@ -58,9 +59,8 @@ class Extractor:
         self.hash = digest.hexdigest()
         self._network = network
         self._scale = scale
-        self._run = tf.function(
-            self.call, autograph=False
-        )  # Traced for each shape: what is done to images depends on it.
+        # Traced for each shape: what is done to images depends on it.
+        self._run = tf.function(self.call, autograph=False)
 
     def check(self, image_shape: tuple[int, int, int]) -> None:
         """Raises `ValueError` if images of this shape cannot be given to the network, resized or not."""
@@ -137,17 +137,13 @@ def train_classifier(images, labels, num_classes: int, steps: int = 2000, seed: 
     batch = min(128, len(images))
     steps = min(steps, max(200, 40 * (len(images) // batch)))
     keras.utils.set_random_seed(seed)
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")  # One in the cache is for every program that comes.
-    try:
+    with dtype_policy("float32"):  # One in the cache is for every program that comes.
         network = _classifier(images.shape[1:], num_classes)
         schedule = keras.optimizers.schedules.CosineDecay(1e-5, steps, warmup_target=2e-3, warmup_steps=steps // 10)
         model = keras.Model(network.input, network.outputs[1])
         model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy")
         data = datasets.from_arrays(images, labels).batches(batch, seed).take(steps)
         model.fit(data.map(lambda x, y: (ops.cast(x, "float32") / 127.5 - 1.0, y)), verbose=0, shuffle=False)
-    finally:
-        keras.config.set_dtype_policy(policy)
     return network
 
 

@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 from keras_gan.layers import spectral
-from keras_gan.networks.mlp import label_embedding
+from keras_gan.networks.mlp import generator_inputs, label_embedding
 
 
 def dcgan(image_shape, num_classes: int | None = None, latent_dim: int = 64) -> tuple[keras.Model, keras.Model]:
@@ -41,12 +41,7 @@ def dcgan_generator(
         `(batch, *image_shape)` in [-1, 1].
     """
     start, *sizes = reversed(halved_sizes(image_shape))
-    latents = keras.Input((latent_dim,), name="latents")
-    inputs, x = [latents], latents
-    if num_classes:
-        labels = keras.Input((num_classes,), name="labels")
-        inputs.append(labels)
-        x = layers.Concatenate()([x, label_embedding(labels, latent_dim, stddev=1.0)])
+    inputs, x = generator_inputs(latent_dim, num_classes, latent_dim)
     init = {"kernel_initializer": kernel_initializer}
     for number, units in enumerate(mapping, 1):
         x = layers.LeakyReLU(0.2)(layers.Dense(units, name=f"mapping_{number}", **init)(x))
@@ -57,8 +52,7 @@ def dcgan_generator(
         x = layers.Conv2DTranspose(width, 4, strides=2, padding="same", name=f"up_{number}", **init)(x)
         x = crop(x, size)
     x = layers.LeakyReLU(0.2)(x)
-    images = to_images(x, image_shape)
-    return keras.Model(inputs if num_classes else latents, images, name="dcgan_generator")
+    return keras.Model(inputs, to_images(x, image_shape), name="dcgan_generator")
 
 
 def dcgan_discriminator(
@@ -89,11 +83,8 @@ def dcgan_discriminator(
         channels = width // 2 if number == 1 else width
         layer = layers.Conv2D(channels, 4, strides=2, padding="same", name=f"down_{number}", **init)
         x = layers.LeakyReLU(0.2)(spectral(layer, spectral_normalization)(x))
-    x = layers.Flatten()(x)
-    x = spectral(layers.Dense(4 * width, name="dense", **init), spectral_normalization)(x)
-    features = layers.LeakyReLU(0.2)(x)
-    features = layers.Dropout(dropout)(features) if dropout else features
-    inputs, logits = projection(images, features, num_classes, spectral_normalization)
+    dense = layers.Dense(4 * width, name="dense", **init)
+    inputs, logits = to_logits(images, x, dense, num_classes, spectral_normalization, dropout)
     return keras.Model(inputs, logits, name="dcgan_discriminator")
 
 
@@ -103,8 +94,10 @@ def to_images(x, image_shape):
     return layers.Activation("tanh", dtype="float32", name="images")(crop(x, image_shape[:2]))
 
 
-def projection(images, features, num_classes, spectral_normalization):
-    """Inputs and logits `w.h + b`, and for labels `+ v_label.h`, of features `h`."""
+def to_logits(images, x, dense, num_classes, spectral_normalization, dropout):
+    """Inputs and logits `w.h + b`, and for labels `+ v_label.h`, of the features `h` of a last dense layer."""
+    features = layers.LeakyReLU(0.2)(spectral(dense, spectral_normalization)(layers.Flatten()(x)))
+    features = layers.Dropout(dropout)(features) if dropout else features
     logits = spectral(layers.Dense(1, dtype="float32", name="logits"), spectral_normalization)(features)
     if not num_classes:
         return images, logits

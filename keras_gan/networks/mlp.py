@@ -33,12 +33,7 @@ def mlp_generator(
         functional model, latents `(batch, latent_dim)` [and one-hot labels `(batch, num_classes)`] -> float32 samples
         `(batch, *image_shape)` in [-1, 1].
     """
-    latents = keras.Input((latent_dim,), name="latents")
-    inputs, x = [latents], latents
-    if num_classes:
-        labels = keras.Input((num_classes,), name="labels")
-        inputs.append(labels)
-        x = layers.Concatenate()([x, label_embedding(labels, num_classes)])
+    inputs, x = generator_inputs(latent_dim, num_classes, num_classes)
     init = {"kernel_initializer": kernel_initializer}
     for number, width in enumerate(units, 1):
         x = layers.Dense(width, name=f"dense_{number}", **init)(x)
@@ -46,7 +41,7 @@ def mlp_generator(
         x = layers.BatchNormalization(momentum=0.8, name=f"normalization_{number}")(x)
     x = layers.Dense(math.prod(image_shape), activation="tanh", dtype="float32", name="to_image", **init)(x)
     images = layers.Reshape(image_shape, dtype="float32", name="images")(x)
-    return keras.Model(inputs if num_classes else latents, images, name="mlp_generator")
+    return keras.Model(inputs, images, name="mlp_generator")
 
 
 def mlp_discriminator(
@@ -86,6 +81,15 @@ def mlp_discriminator(
         x = layers.Dropout(dropout)(x) if dropout else x
     logits = spectral(layers.Dense(1, dtype="float32", name="logits", **init), spectral_normalization)(x)
     return keras.Model(inputs if num_classes else images, logits, name="mlp_discriminator")
+
+
+def generator_inputs(latent_dim: int, num_classes: int | None, embedding_size: int | None):
+    """Inputs of a generator, and what its layers see: the latents, joined to the embedded label where there are any."""
+    latents = keras.Input((latent_dim,), name="latents")
+    if not num_classes:
+        return latents, latents
+    labels = keras.Input((num_classes,), name="labels")
+    return [latents, labels], layers.Concatenate()([latents, label_embedding(labels, embedding_size)])
 
 
 def label_embedding(labels, size: int, stddev: float = 1.0, spectral_normalization: bool = False):

@@ -13,8 +13,8 @@ import keras
 from keras import layers
 
 from keras_gan.layers import spectral
-from keras_gan.networks.dcgan import crop, halved_sizes, projection, to_images
-from keras_gan.networks.mlp import label_embedding
+from keras_gan.networks.dcgan import crop, halved_sizes, to_images, to_logits
+from keras_gan.networks.mlp import generator_inputs
 
 
 def resnet(image_shape, num_classes: int | None = None, latent_dim: int = 64) -> tuple[keras.Model, keras.Model]:
@@ -46,12 +46,7 @@ def resnet_generator(
     """
     start, *sizes = reversed(halved_sizes(image_shape))
     init = _Initializers(kernel_initializer, blocks * len(sizes))
-    latents = keras.Input((latent_dim,), name="latents")
-    inputs, x = [latents], latents
-    if num_classes:
-        labels = keras.Input((num_classes,), name="labels")
-        inputs.append(labels)
-        x = layers.Concatenate()([x, label_embedding(labels, latent_dim, stddev=1.0)])
+    inputs, x = generator_inputs(latent_dim, num_classes, latent_dim)
     x = layers.Dense(start[0] * start[1] * width, kernel_initializer=init.plain, name="dense")(x)
     x = layers.Reshape((*start, width))(x)
     for stage, size in enumerate(sizes, 1):
@@ -63,7 +58,7 @@ def resnet_generator(
                 width, 4, strides=2, padding="same", kernel_initializer=init.plain, name=f"up_{stage}"
             )
             x = crop(layer(x), size)
-    return keras.Model(inputs if num_classes else latents, to_images(x, image_shape), name="resnet_generator")
+    return keras.Model(inputs, to_images(x, image_shape), name="resnet_generator")
 
 
 def resnet_discriminator(
@@ -100,11 +95,8 @@ def resnet_discriminator(
         for number in range(1, blocks + 1):
             x = _block(x, width, init, f"stage_{stage}_block_{number}", spectral_normalization)
         x = layers.LeakyReLU(0.2)(x)
-    x = layers.Flatten()(x)
-    layer = layers.Dense(4 * width, kernel_initializer=init.plain, name="dense")
-    features = layers.LeakyReLU(0.2)(spectral(layer, spectral_normalization)(x))
-    features = layers.Dropout(dropout)(features) if dropout else features
-    inputs, logits = projection(images, features, num_classes, spectral_normalization)
+    dense = layers.Dense(4 * width, kernel_initializer=init.plain, name="dense")
+    inputs, logits = to_logits(images, x, dense, num_classes, spectral_normalization, dropout)
     return keras.Model(inputs, logits, name="resnet_discriminator")
 
 
