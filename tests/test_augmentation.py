@@ -123,3 +123,8 @@ def test_the_probability_follows_the_discriminator(sure, images, make_gan):
     np.testing.assert_allclose(
         history["augmentation"], 0.4 + (1 if sure else -1) * np.array([4, 8, 12]) / 40, rtol=1e-5
     )
+
+
+def test_there_must_be_a_probability_to_move(images, make_gan):
+    with pytest.raises(ValueError, match="needs a GAN with an augmentation"):
+        make_gan().fit(images[0], callbacks=[kg.callbacks.AdaptiveAugmentation()], verbose=0)

@@ -47,7 +47,7 @@ def test_train_leaves_what_the_design_says(trained):
     assert size_of(folder / "samples" / "epoch-0001.png") == (10 * 66 + 2, 10 * 66 + 2)
     lines = (folder / "history.csv").read_text().splitlines()
     assert len(lines) == 2
-    assert "d_loss" in lines[0]
+    assert {"d_loss", "coverage", "health"} <= set(lines[0].split(","))
     assert (trained / "saved-conditional" / "1" / "saved_model.pb").exists()
 
 
@@ -78,6 +78,15 @@ def test_train_stops_by_time(run):
     result = run("train", "--set", "precision=float32", "--preset", "mlp", "--minutes", "0.03")
     assert result.exit_code == 0, result.output
     assert "of 0.03 minutes" in result.output
+
+
+def test_the_watch_may_end_the_training(run):
+    sabotage = ["--set", "loss=wasserstein", "--set", "discriminator_learning_rate=0.05", "--watch", "stop"]
+    result = run("train", *QUICK, "--epochs", 3, *sabotage)
+    assert result.exit_code == 0, result.output
+    assert "Step 250: diverged (" in result.output
+    assert "Training ends here." in result.output
+    assert len(Path("runs/digits-gan-001/history.csv").read_text().splitlines()) == 2
 
 
 def test_dry_run_writes_nothing(run, tmp_path):

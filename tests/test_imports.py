@@ -25,7 +25,7 @@ ALLOWED = {
     **{name: set() for name in LEAVES},
     "networks": {"layers", "networks"},
     "metrics": {"datasets", "layers", "metrics"},
-    "callbacks": {"callbacks", "checkpoints", "updates"},
+    "callbacks": {"augmentation", "callbacks", "checkpoints", "metrics", "sampling", "updates"},
     # The defaults of compile(), sampling, and the method export().
     "gan": {"checks", "losses", "regularizers", "sampling", "updates", "export"},
     "export": {"checkpoints", "gan", "sampling"},

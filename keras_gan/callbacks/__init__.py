@@ -3,6 +3,7 @@
 from keras_gan.callbacks.augmentation import AdaptiveAugmentation
 from keras_gan.callbacks.checkpoint import Checkpoint, Interrupted
 from keras_gan.callbacks.evaluation import Evaluation
+from keras_gan.callbacks.health import HealthMonitor
 from keras_gan.callbacks.progress import CSVHistory, Progress, TimeLimit
 from keras_gan.callbacks.rollback import Diverged, Rollback
 from keras_gan.callbacks.samples import SampleImages, image_grid, sample_grid, save_png
@@ -14,6 +15,7 @@ __all__ = [
     "Checkpoint",
     "Diverged",
     "Evaluation",
+    "HealthMonitor",
     "Interrupted",
     "Progress",
     "Rollback",

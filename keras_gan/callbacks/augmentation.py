@@ -1,5 +1,6 @@
 """How much to augment, from how sure the discriminator is."""
 
+from keras_gan.augmentation import Augmentation
 from keras_gan.callbacks.stateful import StatefulCallback, StepMeans
 
 
@@ -29,6 +30,12 @@ class AdaptiveAugmentation(StatefulCallback):
             raise ValueError(f"maximum must be in (0, 1], got {maximum!r}")
         self.target, self.every, self.steps, self.maximum = target, every, steps, maximum
         self._means = StepMeans()
+
+    def on_train_begin(self, logs=None):
+        if not isinstance(self.model.augmentation, Augmentation):
+            raise ValueError(
+                "AdaptiveAugmentation needs a GAN with an augmentation.Augmentation, whose probability it moves"
+            )
 
     def on_train_batch_begin(self, batch, logs=None):
         if batch == 0:

@@ -123,16 +123,22 @@ class Checkpoint(keras.callbacks.Callback):
                 part.set_state(state["stateful"][type(part).__name__])
         return int(gan.step)
 
-    def newest(self) -> Path | None:
+    def newest(self, accept=None) -> Path | None:
         """The newest checkpoint that can be read, `None` if there is none at all.
+
+        Args:
+            accept: function of a checkpoint's state, as `checkpoints.read_state` gives it, for one that it says yes to.
 
         Raises:
             ValueError: if there are checkpoints but none can be read.
         """
-        return self._newest()[0]
+        return self._newest(accept)[0]
 
-    def restore_players(self) -> Path:
+    def restore_players(self, accept=None) -> Path:
         """Takes networks and optimizers back to the newest checkpoint; step and learning rates stay as they are.
+
+        Args:
+            accept: as `newest` takes it.
 
         Returns:
             the checkpoint.
@@ -140,7 +146,7 @@ class Checkpoint(keras.callbacks.Callback):
         Raises:
             ValueError: if there is none that can be read.
         """
-        path, _ = self._newest()
+        path = self.newest(accept)
         if path is None:
             raise ValueError(f"there is no checkpoint in {self.folder} to go back to")
         optimizers = self.model.discriminator_optimizer, self.model.generator_optimizer
@@ -220,14 +226,19 @@ class Checkpoint(keras.callbacks.Callback):
             old.unlink()
         return path
 
-    def _newest(self):
+    def _newest(self, accept=None):
         found = checkpoints.newest_first(self.folder)
+        unreadable = 0
         for path in found:
             try:
-                return path, checkpoints.read_state(path)
+                state = checkpoints.read_state(path)
             except checkpoints.UnreadableCheckpoint as error:
                 print(f"Warning: {error}; taking the one before", flush=True)
-        if found:
+                unreadable += 1
+                continue
+            if accept is None or accept(state):
+                return path, state
+        if found and unreadable == len(found):
             raise ValueError(f"none of the {len(found)} checkpoints in {self.folder} can be read")
         return None, None
 

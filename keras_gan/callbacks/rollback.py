@@ -44,18 +44,29 @@ class Rollback(StatefulCallback):
         self._left_out += skipped > 0
         if skipped < self.patience:
             return
+        self.back(f"losses or gradients were NaN or infinite {skipped} steps in a row")
+
+    def back(self, why: str, accept=None) -> None:
+        """Goes back to the newest checkpoint that `accept` takes, as `Checkpoint.restore_players` has it.
+
+        Args:
+            why: the reason, for what is printed or raised.
+            accept: as `Checkpoint.newest` takes it.
+
+        Raises:
+            Diverged: if there have been `limit` rollbacks.
+        """
         step = int(self.model.step)
         if self.count >= self.limit:
             raise Diverged(
-                f"training diverged at step {step:,}: losses or gradients were NaN or infinite {skipped} steps in a "
-                f"row, after {self.count} rollbacks with lower learning rates"
+                f"training diverged at step {step:,}: {why}, after {self.count} rollbacks with lower learning rates"
             )
+        path = self.checkpoint.restore_players(accept)
         self.count += 1
-        path = self.checkpoint.restore_players()
         self._lower_rates(self.factor)
         print(
-            f"\nStep {step:,}: losses or gradients were NaN or infinite {skipped} steps in a row. Back to {path.name}, "
-            f"learning rates x {self.factor:g} (rollback {self.count} of {self.limit})",
+            f"\nStep {step:,}: {why}. Back to {path.name}, learning rates x {self.factor:g} "
+            f"(rollback {self.count} of {self.limit})",
             flush=True,
         )
 

@@ -37,6 +37,8 @@ class StepMeans:
         means = {}
         for name, (total, count) in self.seen.items():
             old_total, old_count = before.get(name, (0.0, 0.0))
+            if count < old_count:  # A rollback has reset it.
+                old_total, old_count = 0.0, 0.0
             if count > old_count:
                 means[name] = (total - old_total) / (count - old_count)
         return means

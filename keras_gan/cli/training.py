@@ -16,6 +16,8 @@ EPOCH_STEPS = 250
 KEEP = 3
 # Images that samples are compared with while training: the time budget leaves out what would take too long.
 EVALUATION_BATCH, EVALUATION_BATCHES = 250, 8
+# Images that the watch compares samples with.
+WATCHED = 512
 
 
 @click.command()
@@ -43,11 +45,16 @@ EVALUATION_BATCH, EVALUATION_BATCHES = 250, 8
     metavar="[EXTRACTOR]",
     help="Measure samples while training, and keep the best: checkpoints/best.keras. See `evaluate --help`.",
 )
+@click.option(
+    "--watch",
+    type=click.Choice(["warn", "stop", "rollback", "off"]),
+    help="At collapse and other troubles: say so, end, or go back with lower learning rates.  [warn]",
+)
 @click.option("--deterministic", is_flag=True, default=None, help="Same seed, same machine, same bits; slower.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any setting that `presets` shows.")
 @click.option("--dry-run", is_flag=True, help="Show settings and networks, train nothing, write nothing.")
 def train(
-    run_dir, export_dir, resume, allow_changes, checkpoint_steps, keep, evaluate, deterministic, dry_run, **given
+    run_dir, export_dir, resume, allow_changes, checkpoint_steps, keep, evaluate, watch, deterministic, dry_run, **given
 ):
     """Train a GAN, or with --conditional a conditional GAN, and export it."""
     if resume and run_dir is None:
@@ -70,6 +77,7 @@ def train(
                 "checkpoint_steps": checkpoint_steps,
                 "keep": keep,
                 "evaluate": evaluate,
+                "watch": watch,
                 "deterministic": deterministic,
             }
             if old:
@@ -118,7 +126,8 @@ def _train(gan, data, config, record, run_dir, resume, changed):
     limit = callbacks.TimeLimit(config.minutes) if config.minutes else None
     rollback = callbacks.Rollback(checkpoint)
     adaptive = [callbacks.AdaptiveAugmentation()] if config.adaptive_augmentation else []
-    checkpoint.stateful = [rollback, *([limit] if limit else []), *adaptive]
+    watch = _watch(data, config, record.options["watch"] or "warn", rollback)
+    checkpoint.stateful = [rollback, *([limit] if limit else []), *adaptive, *watch]
     history = run_dir / "history.csv"
     if resume and checkpoint.restore(gan) is None and history.exists() and history.stat().st_size:
         raise click.ClickException(f"cannot resume {run_dir}: its checkpoints are gone. Train anew in another folder")
@@ -181,6 +190,17 @@ def _fit(gan, data, config, run_dir, limit, checkpoint):
                 checkpoint,
             ],
         )
+
+
+def _watch(data, config, action, rollback):
+    from keras_gan import callbacks
+
+    if action == "off":
+        return []
+    batch = next(data.batches(min(WATCHED, len(data)), config.seed).as_numpy_iterator())
+    images, labels = batch if isinstance(batch, tuple) else (batch, None)
+    with usage_errors():
+        return [callbacks.HealthMonitor(images, labels, action=action, rollback=rollback)]
 
 
 def _metrics(extractor, data):

@@ -1,0 +1,239 @@
+"""What goes on between the two players, said while it can still be mended."""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+
+from keras_gan.callbacks.rollback import Rollback
+from keras_gan.callbacks.stateful import StatefulCallback, StepMeans
+from keras_gan.metrics.distances import nearest_neighbours, prdc
+from keras_gan.sampling import sample, to_uint8
+
+# What to do about each state, in the order in which they are looked for; the last is the one without trouble.
+ADVICE = {
+    "diverged": (
+        "the discriminator's scores know no bound. Penalise its gradients (r1, or gradient_penalty with the loss "
+        "wasserstein), or normalise it (spectral_normalization), and lower its learning rate"
+    ),
+    "collapse": (
+        "samples are alike, or leave out much that they showed before. Go back to a checkpoint from before; then lower "
+        "the learning rates, penalise the discriminator more (r1, r2), or take the relativistic loss"
+    ),
+    "discriminator winning": (
+        "it tells nearly all samples from real images, and the generator learns little. Lower its learning rate or "
+        "penalise it more (r1); with few images, augment them"
+    ),
+    "generator winning": (
+        "the discriminator does not tell samples from real images, though they differ. Raise its learning rate or its "
+        "width, penalise it less, or give it more steps (discriminator_steps)"
+    ),
+    "oscillating": (
+        "the players overturn each other again and again. Lower both learning rates, set beta_1 to 0, or penalise the "
+        "discriminator more (r1)"
+    ),
+    "healthy": "",
+}
+STATES = tuple(ADVICE)
+HEALTHY = STATES[-1]
+# Looks that are remembered.
+MEMORY = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """What is seen of the game at one moment; means are over the steps since the look before.
+
+    Attributes:
+        step: of the model.
+        accuracy: mean share of pairs whose real image the discriminator scores above the sample, in [0, 1].
+        gap: mean score of real images less that of samples; infinite if samples are.
+        diversity: mean distance of a sample to the nearest other one, over that of real images.
+        coverage: share of the real images in whose neighbourhood there is a sample, as `metrics.prdc` has it.
+    """
+
+    step: int
+    accuracy: float
+    gap: float
+    diversity: float
+    coverage: float
+
+
+def diagnose(looks, best: float, patience: int = 2) -> str:
+    """The state of the game, one of `STATES`.
+
+    Args:
+        looks: the last `Look` objects, oldest first.
+        best: the largest coverage so far, of these and those before.
+        patience: looks in a row that must show a trouble; twice as many for what is common at the beginning.
+    """
+
+    def all_of(count, shows):
+        return len(looks) >= count and all(shows(look) for look in looks[-count:])
+
+    if all_of(1, lambda look: abs(look.gap) > 100.0):
+        return "diverged"
+    if all_of(patience, lambda look: look.diversity < 0.5 or (best > 0.3 and look.coverage < 0.5 * best)):
+        return "collapse"
+    if all_of(2 * patience, lambda look: look.accuracy > 0.98):
+        return "discriminator winning"
+    if all_of(patience, lambda look: look.accuracy < 0.55 and look.coverage < 0.3):
+        return "generator winning"
+    if len(looks) == MEMORY and _turns([look.accuracy for look in looks], 0.1) >= 4:
+        return "oscillating"
+    return HEALTHY
+
+
+class HealthMonitor(StatefulCallback):
+    """Watches the game, says once for each trouble what it is and what helps, and if wanted does something.
+
+    It looks at means of the training metrics and at as many samples of the generator as there are `images`, which it
+    compares pixel by pixel, shrunk where they are large. It adds `diversity` and `coverage` (see `Look`) and `health`,
+    the place of the state in `STATES`, to the logs of an epoch, for `CSVHistory`, TensorBoard and others after it.
+
+    Args:
+        images: real ones `(N, ...)` as `fit()` takes them, from 6 on; some hundreds are enough.
+        labels: of the images, int `(N,)`; for conditional models.
+        every: int >= 1, steps from one look to the next.
+        patience: int >= 1, looks in a row that must show a trouble before it is named.
+        action: what to do at a trouble beside saying so: `"warn"` for nothing, `"stop"` to end the training,
+            `"rollback"` to go back to the last checkpoint of a healthy game, with lower learning rates.
+        rollback: the `Rollback` of the same `fit()`, for that; its `checkpoint` needs this callback in `stateful`.
+
+    Attributes:
+        state: one of `STATES`.
+
+    Raises:
+        ValueError: if an argument is out of its range, or the images are not the model's.
+        Diverged: from `fit()`, when more rollbacks would be needed than `rollback` has.
+    """
+
+    def __init__(
+        self,
+        images,
+        labels=None,
+        every: int = 250,
+        patience: int = 2,
+        action: str = "warn",
+        rollback: Rollback | None = None,
+    ):
+        super().__init__()
+        if len(images) < 6:
+            raise ValueError(f"the watch needs at least 6 images to compare samples with, got {len(images)}")
+        if every < 1 or patience < 1:
+            raise ValueError(f"every and patience must be at least 1, got {every} and {patience}")
+        if action not in ("warn", "stop", "rollback"):
+            raise ValueError(f"action must be warn, stop or rollback, got {action!r}")
+        if action == "rollback" and rollback is None:
+            raise ValueError("the action rollback needs the Rollback of the same fit()")
+        self.images, self.labels = np.asarray(images), labels
+        self.every, self.patience, self.action, self.rollback = every, patience, action, rollback
+        self.state = HEALTHY
+        self.looks = []
+        self._best = 0.0
+        self._said = []
+        self._means = StepMeans()
+
+    def on_train_begin(self, logs=None):
+        if self.images.shape[1:] != self.model.image_shape:
+            raise ValueError(f"the model's samples are {self.model.image_shape}, the images {self.images.shape[1:]}")
+        self._real = _pixels(self.images)
+        self._distance = _nearest(self._real)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch == 0:
+            self._means.begin_epoch(self.model)
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.step) % self.every:
+            return
+        self.looks = [*self.looks, self._look()][-MEMORY:]
+        self._best = max(self._best, self.looks[-1].coverage)
+        self.state = diagnose(self.looks, self._best, self.patience)
+        if self.state != HEALTHY:
+            self._act()
+
+    def on_epoch_end(self, epoch, logs=None):
+        seen = self.looks[-1] if self.looks else Look(0, *[math.nan] * 4)
+        logs.update(diversity=seen.diversity, coverage=seen.coverage, health=float(STATES.index(self.state)))
+
+    def get_state(self) -> dict:
+        return {
+            "state": self.state,
+            "looks": [dataclasses.astuple(look) for look in self.looks],
+            "best": self._best,
+            "said": self._said,
+            "seen": self._means.seen,
+        }
+
+    def set_state(self, state: dict) -> None:
+        self.state, self._best, self._said = state["state"], state["best"], state["said"]
+        self.looks = [Look(*look) for look in state["looks"]]
+        self._means.seen = state["seen"]
+
+    def _look(self):
+        means = self._means.take(self.model)
+        fake = _pixels(self._sample())
+        if not np.isfinite(fake).all():
+            return Look(int(self.model.step), 0.0, math.inf, 0.0, 0.0)
+        return Look(
+            int(self.model.step),
+            means["d_accuracy"],
+            means["d_real"] - means["d_fake"],
+            _nearest(fake) / max(self._distance, 1e-6),
+            prdc(self._real, fake)["coverage"],
+        )
+
+    def _sample(self):
+        # Not the averaged generator, which shows trouble late.
+        generator = self.model.generator
+
+        def render(latents, labels):
+            images = generator(latents if labels is None else [latents, labels], training=False)
+            return to_uint8(images) if self.images.dtype == np.uint8 else images
+
+        labels = None if self.model.num_classes is None else self.labels
+        return sample(render, len(self.images), labels, 0, None, self.model.latent_dim, self.model.num_classes)
+
+    def _act(self):
+        step, state, seen = int(self.model.step), self.state, self.looks[-1]
+        if state not in self._said:
+            self._said.append(state)
+            evidence = f"accuracy {seen.accuracy:.2f}, diversity {seen.diversity:.2f}, coverage {seen.coverage:.2f}"
+            print(f"\nStep {step:,}: {state} ({evidence}): {ADVICE[state]}.", flush=True)
+        if self.action == "stop":
+            print("Training ends here.", flush=True)
+            self.model.stop_training = True
+        elif self.action == "rollback" and self.rollback.checkpoint.newest(_was_healthy):
+            self.rollback.back(f"the game is in trouble, {state}", _was_healthy)
+            self.state, self.looks = HEALTHY, []
+
+
+def _was_healthy(state):
+    return state["stateful"].get(HealthMonitor.__name__, {}).get("state") == HEALTHY
+
+
+def _pixels(images):
+    """Rows of pixels, of images made small."""
+    images = np.asarray(images, "float32")
+    factor = max(1, min(images.shape[1:3]) // 16) if images.ndim == 4 else 1
+    if factor > 1:
+        images = keras.ops.convert_to_numpy(keras.ops.average_pool(images, factor, padding="same"))
+    return images.reshape(len(images), -1)
+
+
+def _nearest(rows):
+    """Mean distance to the nearest other row."""
+    return float(nearest_neighbours(rows, rows, 2)[0][:, 1].mean())
+
+
+def _turns(values, least: float) -> int:
+    """How often values turn from rising to falling or back, by at least so much each way."""
+    turns, direction, extreme = 0, 0, values[0]
+    for value in values[1:]:
+        if direction * (value - extreme) > 0 or (direction == 0 and abs(value - extreme) >= least):
+            direction, extreme = (1 if value > extreme else -1) if direction == 0 else direction, value
+        elif abs(value - extreme) >= least:
+            turns, direction, extreme = turns + 1, -direction, value
+    return turns
