@@ -10,6 +10,7 @@ __all__ = [
     "augmentation",
     "balance",
     "callbacks",
+    "comparison",
     "datasets",
     "export",
     "layers",

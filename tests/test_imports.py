@@ -29,6 +29,7 @@ ALLOWED = {
     # The defaults of compile(), sampling, and the method export().
     "gan": {"checks", "losses", "regularizers", "sampling", "updates", "export"},
     "export": {"checkpoints", "gan", "sampling"},
+    "comparison": {"callbacks", "datasets", "metrics", "presets"},
     "presets": {"augmentation", "balance", "gan", "layers", "losses", "networks", "regularizers", "updates"},
     "cli": {"cli", "callbacks", "checkpoints", "datasets", "export", "metrics", "presets", "pretrained", "runs"},
 }

@@ -53,7 +53,7 @@ class Report:
     neighbours: np.ndarray
 
 
-def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0) -> Report:
+def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0, with_cas: bool = True) -> Report:
     """Measures samples against a dataset.
 
     Args:
@@ -63,6 +63,7 @@ def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0) 
         labels: ints `(N,)`, the classes asked for, or `None`.
         extractor: `features.Extractor`.
         seed: of the subsets that some figures draw.
+        with_cas: whether the classifiers are trained that CAS takes, which is most of the time; there must be labels.
 
     Raises:
         ValueError: if shapes or classes differ, all samples are one image, or there are too few.
@@ -97,7 +98,7 @@ def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0) 
         add("classifier score", "higher", lambda party: distances.classifier_score(party.probabilities))
     if extractor.num_classes and extractor.num_classes == train.num_classes:
         figures += _of_classes(parties, train)
-    if labels is not None:
+    if labels is not None and with_cas:
         figures.append(_classification_accuracy(train, test, images, labels))
     (far, nearest), (usual, _) = (distances.nearest_neighbours(reference, party.features, 5) for party in parties)
     ratio = float(np.median(far[:, 0]) / max(np.median(usual[:, 0]), 1e-12))
