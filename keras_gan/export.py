@@ -6,7 +6,8 @@ Signatures (N is any number of rows; each output has N rows, so servers may batc
   A row depends on its own seed and label alone: the same at any batch size, and the same as `GAN.generate`.
 - `generate_from_latents`: `latents` float32 `(N, latent_dim)` [and `label`] -> `image`.
 - `generate_png`: as `generate` -> `image_bytes` string `(N,)`.
-- `discriminate`: `image` uint8 [and `label`] -> `logit` float32 `(N,)`, the mean over patches and heads.
+- `discriminate`: `image` uint8 [and `label`] -> `logit` float32 `(N,)`, the mean over patches and heads. A packed
+  discriminator, which judges no sample by itself, has none.
 
 Models of anything but images have `sample` float32 in place of `image`, and no `generate_png`.
 """
@@ -26,6 +27,7 @@ from keras import ops
 
 from keras_gan.checkpoints import newest_first
 from keras_gan.gan import GAN, float32_copy
+from keras_gan.layers import Pack
 from keras_gan.sampling import latents_of_seeds, sample, to_uint8
 
 # TF Serving leaves this folder of a SavedModel alone.
@@ -85,7 +87,8 @@ def export_saved_model(gan, folder) -> None:
     archive.add_endpoint("generate_from_latents", generate_from_latents, [latents, *label])
     if is_image:
         archive.add_endpoint("generate_png", generate_png, [seed, *label])
-    archive.add_endpoint("discriminate", discriminate, [sample, *label])
+    if not any(isinstance(layer, Pack) for layer in discriminator.layers):
+        archive.add_endpoint("discriminate", discriminate, [sample, *label])
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = folder.parent / f".{folder.name}.{os.getpid()}"

@@ -3,6 +3,7 @@
 import contextlib
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 
@@ -72,3 +73,93 @@ def spectral(layer, wanted: bool = True):
 
 def _unit(vector):
     return vector / (ops.norm(vector) + 1e-12)
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class SplitChoice(keras.layers.Layer):
+    """Latents `(batch, n + 1)` -> the first n, and which of `members` the last one chooses, int32 `(batch,)`.
+
+    The choice is the quantile of a normal number: each member is as likely as another.
+    """
+
+    def __init__(self, members: int, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.members = members
+
+    def call(self, latents):
+        quantile = 0.5 * (1.0 + ops.erf(latents[:, -1] / 2.0**0.5))
+        choice = ops.clip(ops.floor(quantile * self.members), 0, self.members - 1)
+        return latents[:, :-1], ops.cast(choice, "int32")
+
+    def compute_output_spec(self, latents):
+        first = keras.KerasTensor((latents.shape[0], latents.shape[1] - 1), dtype="float32")
+        return first, keras.KerasTensor((latents.shape[0],), dtype="int32")
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "members": self.members}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class ChosenRows(keras.layers.Layer):
+    """Rows `(n, ...)` of a tensor `(batch, ...)` for which a choice, int32 `(batch,)`, is `member`."""
+
+    def __init__(self, member: int, **kwargs):
+        super().__init__(**kwargs)
+        self.member = member
+        self.supports_jit = False  # How many there are is known when it runs.
+
+    def call(self, inputs):
+        tensor, choice = inputs
+        return tf.boolean_mask(tensor, ops.equal(choice, self.member))
+
+    def compute_output_spec(self, inputs):
+        return keras.KerasTensor((None, *inputs[0].shape[1:]), dtype=inputs[0].dtype)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "member": self.member}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class Join(keras.layers.Layer):
+    """`[choice, *parts]` -> rows of the parts, each where `ChosenRows` took it from, float32."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.supports_jit = False
+
+    def call(self, inputs):
+        choice, *parts = inputs
+        rows = [tf.where(ops.equal(choice, member))[:, 0] for member in range(len(parts))]
+        joined = tf.dynamic_stitch([tf.cast(each, "int32") for each in rows], parts)
+        return tf.ensure_shape(joined, (None, *parts[0].shape[1:]))
+
+    def compute_output_spec(self, inputs):
+        return keras.KerasTensor((inputs[0].shape[0], *inputs[1].shape[1:]), dtype="float32")
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class Pack(keras.layers.Layer):
+    """Joins `packing` rows along the last axis: `(batch, ..., n)` -> `(batch / packing, ..., packing * n)`.
+
+    Raises:
+        ValueError: if the batch is known and no multiple of `packing`.
+    """
+
+    def __init__(self, packing: int, **kwargs):
+        super().__init__(**kwargs)
+        self.packing = packing
+
+    def call(self, inputs):
+        batch, *shape, last = inputs.shape
+        if batch is not None and batch % self.packing:
+            raise ValueError(f"a batch of {batch} cannot be packed by {self.packing}: give a multiple")
+        split = ops.reshape(inputs, (-1, self.packing, *shape, last))
+        packed = ops.moveaxis(split, 1, -2)
+        return ops.reshape(packed, (-1, *shape, self.packing * last))
+
+    def compute_output_spec(self, inputs):
+        _, *shape, last = inputs.shape
+        return keras.KerasTensor((None, *shape, self.packing * last), dtype=self.compute_dtype)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "packing": self.packing}

@@ -158,3 +158,104 @@ class Relativistic(AdversarialLoss):
 
     def generator_loss(self, real_logits, fake_logits):
         return ops.softplus(real_logits - fake_logits)
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class KullbackLeibler(AdversarialLoss):
+    """One of D2GAN's two: against the best discriminator, the generator minimises `KL(data || generated)`.
+
+    With `D = softplus(logit)`: `d = -weight log D(real) + D(fake)`, `g = -D(fake)`. It fears missing modes.
+
+    Args:
+        weight: a float > 0 (alpha in the paper).
+
+    Source: Nguyen et al., "Dual Discriminator Generative Adversarial Nets", arXiv:1709.03831, equation 1.
+    """
+
+    def __init__(self, weight: float = 1.0):
+        self.weight = _positive_weight(weight)
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        return ops.softplus(fake_logits) - self.weight * _log_softplus(real_logits)
+
+    def generator_loss(self, real_logits, fake_logits):
+        return -ops.softplus(fake_logits)
+
+    def get_config(self) -> dict:
+        return {"weight": self.weight}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class ReverseKullbackLeibler(AdversarialLoss):
+    """The other of D2GAN's two: the generator minimises `KL(generated || data)`.
+
+    With `D = softplus(logit)`: `d = D(real) - weight log D(fake)`, `g = weight log D(fake)`. It fears samples that are
+    like nothing in the data.
+
+    Args:
+        weight: a float > 0 (beta in the paper).
+
+    Source: Nguyen et al., "Dual Discriminator Generative Adversarial Nets", arXiv:1709.03831, equation 1.
+    """
+
+    def __init__(self, weight: float = 1.0):
+        self.weight = _positive_weight(weight)
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        return ops.softplus(real_logits) - self.weight * _log_softplus(fake_logits)
+
+    def generator_loss(self, real_logits, fake_logits):
+        return self.weight * _log_softplus(fake_logits)
+
+    def get_config(self) -> dict:
+        return {"weight": self.weight}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class PerHead(AdversarialLoss):
+    """A loss of its own for each head of a discriminator, such as each member of `networks.ensemble`.
+
+    Args:
+        losses: as many `AdversarialLoss` objects as the logits `(batch, ..., heads)` have heads.
+
+    Raises:
+        ValueError: in training, if there are more or fewer heads.
+    """
+
+    def __init__(self, losses):
+        self.losses = list(losses)
+        self.paired = any(loss.paired for loss in self.losses)
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        return self._of_heads("discriminator_loss", real_logits, fake_logits)
+
+    def generator_loss(self, real_logits, fake_logits):
+        return self._of_heads("generator_loss", real_logits, fake_logits)
+
+    def _of_heads(self, player, real_logits, fake_logits):
+        heads = fake_logits.shape[-1]
+        if heads != len(self.losses):
+            raise ValueError(f"PerHead has {len(self.losses)} losses, the discriminator {heads} heads")
+        parts = []
+        for head, loss in enumerate(self.losses):
+            real = real_logits[..., head : head + 1] if loss.paired or player == "discriminator_loss" else None
+            parts.append(getattr(loss, player)(real, fake_logits[..., head : head + 1]))
+        return ops.concatenate(parts, axis=-1)
+
+    def get_config(self) -> dict:
+        return {"losses": [keras.saving.serialize_keras_object(loss) for loss in self.losses]}
+
+    @classmethod
+    def from_config(cls, config: dict):
+        return cls([keras.saving.deserialize_keras_object(loss) for loss in config["losses"]])
+
+
+def _log_softplus(logits):
+    # Below -15 the softplus is exp(logit) to float32's precision, and its logarithm the logit.
+    return ops.where(logits < -15.0, logits, ops.log(ops.softplus(ops.maximum(logits, -15.0))))
+
+
+def _positive_weight(weight):
+    if not weight > 0:
+        raise ValueError(f"weight must be a number > 0, got {weight!r}")
+    return float(weight)

@@ -1,7 +1,8 @@
 """Penalties on the discriminator, each a term of its loss.
 
 A regularizer sees the discriminator as `discriminate(images) -> logits`, a function that already holds the labels and
-the augmentation, so one definition serves conditional, augmented and multi-head discriminators.
+the augmentation, so one definition serves conditional, augmented and multi-head discriminators. Penalties on gradients
+are means over heads, as the loss is: each head is penalised as it would be alone.
 """
 
 import abc
@@ -42,28 +43,33 @@ class Regularizer(abc.ABC):
         return cls(**config)
 
 
-def squared_gradient_norm(discriminate, images):
-    """Squared Euclidean norm of the gradient of the discriminator's output with respect to its input.
+def gradient_norms(discriminate, images):
+    """Squared Euclidean norms of the gradients of the discriminator's heads with respect to its input.
 
-    Logits are summed over patches and heads first.
+    Logits are summed over patches first.
 
     Args:
-        discriminate: function of images that returns logits `(batch, ...)`.
+        discriminate: function of images that returns logits `(batch, ..., heads)`.
         images: float32 tensor `(batch, ...)`.
 
     Returns:
-        float32 tensor `(batch,)`.
+        float32 tensor `(batch, heads)`.
     """
-    with tf.GradientTape() as tape:
+    with tf.GradientTape(persistent=True) as tape:
         tape.watch(images)
-        logits = ops.sum(discriminate(images))
-    gradient = tape.gradient(logits, images)
-    return ops.sum(ops.square(gradient), axis=tuple(range(1, len(images.shape))))
+        logits = discriminate(images)
+        heads = [ops.sum(logits[..., head]) for head in range(logits.shape[-1])]
+    axes = tuple(range(1, len(images.shape)))
+    return ops.stack([ops.sum(ops.square(tape.gradient(head, images)), axis=axes) for head in heads], axis=1)
+
+
+def _zero_centred(discriminate, images):
+    return ops.mean(gradient_norms(discriminate, images), axis=1)
 
 
 def _one_centred(discriminate, images):
     # The square root has no finite gradient at 0.
-    return ops.square(ops.sqrt(squared_gradient_norm(discriminate, images) + 1e-12) - 1.0)
+    return ops.mean(ops.square(ops.sqrt(gradient_norms(discriminate, images) + 1e-12) - 1.0), axis=1)
 
 
 def _non_negative(name: str, value: float) -> float:
@@ -88,7 +94,7 @@ class R1(Regularizer):
         self.gamma = _non_negative("gamma", gamma)
 
     def __call__(self, discriminate, real, fake, seed):
-        return 0.5 * self.gamma * squared_gradient_norm(discriminate, real)
+        return 0.5 * self.gamma * _zero_centred(discriminate, real)
 
     def get_config(self) -> dict:
         return {"gamma": self.gamma}
@@ -110,7 +116,7 @@ class R2(Regularizer):
         self.gamma = _non_negative("gamma", gamma)
 
     def __call__(self, discriminate, real, fake, seed):
-        return 0.5 * self.gamma * squared_gradient_norm(discriminate, fake)
+        return 0.5 * self.gamma * _zero_centred(discriminate, fake)
 
     def get_config(self) -> dict:
         return {"gamma": self.gamma}

@@ -22,8 +22,9 @@ def looks(*changes):
         ("diverged", [{}, {"gap": 101.0}]),
         ("diverged", [{"gap": -1e6}]),
         ("healthy", [{"gap": 99.0}] * 8),
-        ("collapse", [{"diversity": 0.4}] * 2),
-        ("healthy", [{"diversity": 0.4}, {}, {"diversity": 0.4}]),
+        ("collapse", [{"diversity": 0.1}] * 2),
+        ("healthy", [{"diversity": 0.1}, {}, {"diversity": 0.1}]),
+        ("healthy", [{"diversity": 0.2}] * 8),
         ("collapse", [{}, {"coverage": 0.39}, {"coverage": 0.39}]),
         ("healthy", [{"coverage": 0.1}] * 8),
         ("discriminator winning", [{"accuracy": 0.99}] * 4),
@@ -161,6 +162,17 @@ def test_it_may_go_back_to_the_last_healthy_game_and_a_resumed_run_remembers(mak
     assert "Step 40: the game is in trouble, collapse. Back to step-000000032.keras" in said
     assert rollback.count == 2
     assert ADVICE["collapse"] not in said  # It was given before.
+
+
+@pytest.mark.parametrize("penalty", [kg.regularizers.R1(), kg.regularizers.LeCam(), None])
+def test_batch_normalization_under_a_gradient_penalty_is_noticed(make_gan, images, capsys, penalty):
+    x = keras.Input((8, 8, 1))
+    hidden = keras.layers.BatchNormalization(name="norm")(keras.layers.Flatten()(x))
+    network = keras.Model(x, keras.layers.Dense(1)(keras.Model(hidden, keras.layers.Dense(4)(hidden))(hidden)))
+    gan = kg.GAN(make_gan().generator, network)
+    gan.compile(regularizers=[penalty] if penalty else [])
+    train(gan, images[0])
+    assert ("batch normalisation (norm)" in capsys.readouterr().out) == isinstance(penalty, kg.regularizers.R1)
 
 
 def test_wrong_arguments_are_refused(make_gan, images):

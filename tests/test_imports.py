@@ -25,10 +25,10 @@ ALLOWED = {
     **{name: set() for name in LEAVES},
     "networks": {"layers", "networks"},
     "metrics": {"datasets", "layers", "metrics"},
-    "callbacks": {"augmentation", "callbacks", "checkpoints", "metrics", "sampling", "updates"},
+    "callbacks": {"augmentation", "callbacks", "checkpoints", "metrics", "regularizers", "sampling", "updates"},
     # The defaults of compile(), sampling, and the method export().
     "gan": {"checks", "losses", "regularizers", "sampling", "updates", "export"},
-    "export": {"checkpoints", "gan", "sampling"},
+    "export": {"checkpoints", "gan", "layers", "sampling"},
     "comparison": {"callbacks", "datasets", "metrics", "presets"},
     "presets": {"augmentation", "balance", "gan", "layers", "losses", "networks", "regularizers", "updates"},
     "cli": {"cli", "callbacks", "checkpoints", "datasets", "export", "metrics", "presets", "pretrained", "runs"},

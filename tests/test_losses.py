@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_gan import losses
 
@@ -19,6 +20,16 @@ CASES = [
     (losses.Hinge, [0.0, 2.0, 2.0], [1.0, 0.0, -1.0]),
     (losses.Wasserstein, [-2.0, 0.0, -1.0], [1.0, 0.0, -1.0]),
     (losses.Relativistic, [SM2, LN2, SM1], [S2, LN2, S1]),
+    (
+        losses.KullbackLeibler,
+        [SM1 - np.log(S1), LN2 - np.log(LN2), S1 - np.log(S2)],
+        [-SM1, -LN2, -S1],
+    ),
+    (
+        losses.ReverseKullbackLeibler,
+        [S1 - np.log(SM1), LN2 - np.log(LN2), S2 - np.log(S1)],
+        [np.log(SM1), np.log(LN2), np.log(S1)],
+    ),
 ]
 
 
@@ -26,7 +37,7 @@ CASES = [
 def test_matches_hand_computed_numbers(cls, d_expected, g_expected):
     loss = cls()
     real, fake = np.array(REAL, "float32"), np.array(FAKE, "float32")
-    np.testing.assert_allclose(loss.discriminator_loss(real, fake)[:, 0], d_expected, rtol=1e-6)
+    np.testing.assert_allclose(loss.discriminator_loss(real, fake)[:, 0], d_expected, rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(loss.generator_loss(real, fake)[:, 0], g_expected, rtol=1e-6)
 
 
@@ -79,3 +90,35 @@ def test_round_trip(cls):
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(cls()))
     assert type(copy) is cls
     assert copy.get_config() == cls().get_config()
+
+
+@pytest.mark.parametrize("cls", [losses.KullbackLeibler, losses.ReverseKullbackLeibler])
+def test_the_logarithm_of_a_softplus_is_finite_and_right_far_out(cls):
+    far = np.array([[-80.0], [-16.0], [-14.0], [50.0]], "float32")
+    with tf.GradientTape() as tape:
+        x = tf.Variable(far)
+        loss = tf.reduce_sum(cls(2.0).discriminator_loss(x, x))
+    softplus = np.logaddexp(0.0, far.astype("float64"))
+    np.testing.assert_allclose(loss, np.sum(softplus - 2.0 * np.log(softplus)), rtol=1e-6)
+    sigmoid = 1.0 / (1.0 + np.exp(-far.astype("float64")))
+    np.testing.assert_allclose(tape.gradient(loss, x), sigmoid - 2.0 * sigmoid / softplus, rtol=1e-5)
+    with pytest.raises(ValueError, match="weight"):
+        cls(0.0)
+
+
+def test_each_head_has_its_own_loss():
+    real, fake = np.random.default_rng(0).normal(size=(2, 5, 3, 2)).astype("float32")
+    loss = losses.PerHead([losses.Relativistic(), losses.NonSaturating(label_smoothing=0.2)])
+    assert loss.paired
+    for player in ("discriminator_loss", "generator_loss"):
+        whole = np.array(getattr(loss, player)(real, fake))
+        for head, member in enumerate(loss.losses):
+            np.testing.assert_array_equal(whole[..., head], getattr(member, player)(real[..., head], fake[..., head]))
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
+    assert [type(member).__name__ for member in copy.losses] == ["Relativistic", "NonSaturating"]
+    assert copy.losses[1].label_smoothing == 0.2
+    unpaired = losses.PerHead([losses.Hinge()] * 2)
+    assert not unpaired.paired
+    np.testing.assert_array_equal(unpaired.generator_loss(None, fake), -fake)
+    with pytest.raises(ValueError, match="3 losses, the discriminator 2 heads"):
+        losses.PerHead([losses.Hinge()] * 3).discriminator_loss(real, fake)

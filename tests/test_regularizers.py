@@ -40,6 +40,19 @@ def test_gradient_penalty_matches_the_analytic_gradient():
     np.testing.assert_allclose(regularizers.GradientPenalty(3.0)(quadratic, real, fake, SEED), expected, rtol=1e-4)
 
 
+def test_heads_are_penalised_each_for_itself():
+    real, fake = points(0), points(1)
+
+    def two_heads(x):
+        # Their gradients, (2 x0, 3) and (-2 x0, 0), cancel in part where they are summed.
+        return tf.concat([quadratic(x), -(x[:, :1] ** 2)], axis=1)
+
+    norms = squared_norm(real), 4.0 * real[:, 0] ** 2
+    np.testing.assert_allclose(regularizers.R1(2.0)(two_heads, real, fake, SEED), np.mean(norms, axis=0), rtol=1e-5)
+    around = regularizers.DRAGAN(1.0, 0.0)(two_heads, real, fake, SEED)
+    np.testing.assert_allclose(around, np.mean((np.sqrt(norms) - 1) ** 2, axis=0), rtol=1e-4)
+
+
 def test_dragan_matches_the_analytic_gradient():
     real, fake = points(0), points(1)
     noise = tf.random.stateless_normal((6, 2), SEED, alg="philox")
@@ -73,12 +86,12 @@ def test_lecam_differentiates_the_logits_and_not_the_averages():
     np.testing.assert_allclose(tape.gradient(penalty, weight)[:, 0], expected, rtol=1e-4)
 
 
-def test_heads_and_patches_are_summed():
-    def two_heads(x):
-        return tf.concat([quadratic(x), quadratic(x)], axis=1)[:, tf.newaxis]
+def test_patches_are_summed():
+    def two_patches(x):
+        return tf.concat([quadratic(x), quadratic(x)], axis=1)[..., tf.newaxis]
 
     real = points(0)
-    np.testing.assert_allclose(regularizers.R1(1.0)(two_heads, real, real, SEED), 2.0 * squared_norm(real), rtol=1e-5)
+    np.testing.assert_allclose(regularizers.R1(1.0)(two_patches, real, real, SEED), 2.0 * squared_norm(real), rtol=1e-5)
 
 
 def test_gradient_penalty_has_a_finite_gradient_where_the_discriminator_is_flat():

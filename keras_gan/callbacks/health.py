@@ -9,6 +9,7 @@ import numpy as np
 from keras_gan.callbacks.rollback import Rollback
 from keras_gan.callbacks.stateful import StatefulCallback, StepMeans
 from keras_gan.metrics.distances import nearest_neighbours, prdc
+from keras_gan.regularizers import DRAGAN, R1, R2, GradientPenalty
 from keras_gan.sampling import sample, to_uint8
 
 # What to do about each state, in the order in which they are looked for; the last is the one without trouble.
@@ -39,6 +40,7 @@ STATES = tuple(ADVICE)
 HEALTHY = STATES[-1]
 # Looks that are remembered.
 MEMORY = 8
+GRADIENT_PENALTIES = (R1, R2, GradientPenalty, DRAGAN)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +76,7 @@ def diagnose(looks, best: float, patience: int = 2) -> str:
 
     if all_of(1, lambda look: abs(look.gap) > 100.0):
         return "diverged"
-    if all_of(patience, lambda look: look.diversity < 0.5 or (best > 0.3 and look.coverage < 0.5 * best)):
+    if all_of(patience, lambda look: look.diversity < 0.15 or (best > 0.3 and look.coverage < 0.5 * best)):
         return "collapse"
     if all_of(2 * patience, lambda look: look.accuracy > 0.98):
         return "discriminator winning"
@@ -136,6 +138,13 @@ class HealthMonitor(StatefulCallback):
         self._means = StepMeans()
 
     def on_train_begin(self, logs=None):
+        normalized = _layers_of(self.model.discriminator, keras.layers.BatchNormalization)
+        if normalized and any(isinstance(part, GRADIENT_PENALTIES) for part in self.model.regularizers):
+            print(
+                f"The discriminator has batch normalisation ({normalized[0].name}) and a penalty on its gradients, "
+                "which are then no function of one sample. Leave out one of the two (arXiv:1704.00028, section 4).",
+                flush=True,
+            )
         if self.images.shape[1:] != self.model.image_shape:
             raise ValueError(f"the model's samples are {self.model.image_shape}, the images {self.images.shape[1:]}")
         self._real = _pixels(self.images)
@@ -212,6 +221,10 @@ class HealthMonitor(StatefulCallback):
 
 def _was_healthy(state):
     return state["stateful"].get(HealthMonitor.__name__, {}).get("state") == HEALTHY
+
+
+def _layers_of(network, kind):
+    return [layer for layer in network._flatten_layers(include_self=False) if isinstance(layer, kind)]
 
 
 def _pixels(images):

@@ -1,0 +1,142 @@
+"""Networks made of networks: several discriminators or generators as one, in any model that takes one.
+
+What comes out are functional Keras models with the inputs and outputs of their members, so they train, save, resume and
+export as those do.
+"""
+
+import keras
+from keras import layers
+
+from keras_gan.layers import ChosenRows, Join, Pack, SplitChoice
+
+
+def ensemble(*discriminators, share_until: str | None = None, name: str = "ensemble") -> keras.Model:
+    """Several discriminators that judge the same samples, each with a head of its own.
+
+    The loss is the mean over heads, and `losses.PerHead` gives each its own; penalties are summed over heads.
+
+    Args:
+        discriminators: at least 2 functional models with the same inputs, images `(batch, ...)` [and one-hot labels
+            `(batch, num_classes)`] -> logits `(batch, ..., heads)`, equal but for the number of heads.
+        share_until: name of a layer, as in `summary()`: all use the first's layers up to it, and it is computed once.
+        name: of the network.
+
+    Returns:
+        functional model of copies of them, of the same inputs -> float32 logits `(batch, ..., heads of all)`.
+
+    Raises:
+        ValueError: if they do not fit together.
+
+    Source: Durugkar et al., "Generative Multi-Adversarial Networks", arXiv:1611.01673, with the mean of the members.
+    """
+    inputs = _inputs_of(discriminators)
+    members, (seen, *labels) = _members(discriminators, share_until, inputs)
+    logits = [member(_one_or_more([seen, *labels])) for member in members]
+    if len({tuple(each.shape[1:-1]) for each in logits}) > 1:
+        raise ValueError(f"the members' logits have different shapes: {[tuple(each.shape) for each in logits]}")
+    joined = layers.Concatenate(dtype="float32", name="all_logits")(logits)
+    return keras.Model(_one_or_more(inputs), joined, name=name)
+
+
+def mixture(*generators, share_until: str | None = None, name: str = "mixture") -> keras.Model:
+    """Several generators of which one, drawn for each sample, makes it; the others are not computed for it.
+
+    The draw is the last of the latents: with `u` its quantile among N(0, 1), member `floor(u * members)` is chosen. So
+    a sample stays a function of its latents, and all members are as likely. Where latents are truncated, those in the
+    middle are likelier.
+
+    Args:
+        generators: at least 2 functional models with the same inputs, latents `(batch, latent_dim)` [and one-hot labels
+            `(batch, num_classes)`] -> images `(batch, ...)` of one shape.
+        share_until: name of a layer, as in `summary()`: all use the first's layers up to it.
+        name: of the network.
+
+    Returns:
+        functional model of copies of them, latents `(batch, latent_dim + 1)` [and labels] -> images.
+
+    Raises:
+        ValueError: if they do not fit together.
+
+    Source: Hoang et al., "MGAN: Training Generative Adversarial Nets with Multiple Generators", arXiv:1708.02556,
+    without its classifier; shared first layers: Liu and Tuzel, "Coupled Generative Adversarial Networks",
+    arXiv:1606.07536.
+    """
+    if len({tuple(generator.outputs[0].shape[1:]) for generator in generators}) > 1:
+        shapes = [tuple(generator.outputs[0].shape[1:]) for generator in generators]
+        raise ValueError(f"the members make samples of different shapes: {shapes}")
+    first, *labels = _inputs_of(generators)
+    latents = keras.Input((first.shape[1] + 1,), name="latents")
+    own, choice = SplitChoice(len(generators), name="choice")(latents)
+    members, seen = _members(generators, share_until, [own, *labels])
+    parts = [
+        member(_one_or_more([ChosenRows(number)([tensor, choice]) for tensor in seen]))
+        for number, member in enumerate(members)
+    ]
+    images = Join(name="images")([choice, *parts])
+    return keras.Model(_one_or_more([latents, *labels]), images, name=name)
+
+
+def packed(make, image_shape, num_classes: int | None = None, packing: int = 2, **kwargs) -> keras.Model:
+    """A discriminator that judges several samples at once, so that too much likeness among them shows.
+
+    Args:
+        make: function of image shape and number of classes, such as `dcgan_discriminator`.
+        image_shape: `(height, width, channels)` of one sample.
+        num_classes: for a conditional network.
+        packing: samples a judgement, at least 2; batches must be multiples of it.
+        **kwargs: for `make`.
+
+    Returns:
+        functional model, images `(batch, *image_shape)` [and one-hot labels `(batch, num_classes)`] -> float32 logits
+        `(batch / packing, ...)`.
+
+    Raises:
+        ValueError: if the batch is no multiple of `packing`, when it is known.
+
+    Source: Lin et al., "PacGAN: The power of two samples in generative adversarial networks", arXiv:1712.04086.
+    """
+    if packing < 2:
+        raise ValueError(f"packing must be at least 2, got {packing}")
+    *sides, channels = image_shape
+    network = make((*sides, channels * packing), num_classes and num_classes * packing, **kwargs)
+    labels = [keras.Input((num_classes,), name="labels")] if num_classes else []
+    inputs = [keras.Input(image_shape, name="images"), *labels]
+    parts = [Pack(packing, name=f"packed_{tensor.name}")(tensor) for tensor in inputs]
+    return keras.Model(_one_or_more(inputs), network(_one_or_more(parts)), name=f"packed_{network.name}")
+
+
+def _inputs_of(networks):
+    """New inputs for networks that must have the same."""
+    if len(networks) < 2:
+        raise ValueError(f"a combination needs at least 2 networks, got {len(networks)}")
+    shapes = [[tuple(tensor.shape[1:]) for tensor in network.inputs] for network in networks]
+    if any(shape != shapes[0] for shape in shapes):
+        raise ValueError(f"the members take different inputs: {shapes}")
+    return [keras.Input(tensor.shape[1:], name=tensor.name) for tensor in networks[0].inputs]
+
+
+def _members(networks, share_until, inputs):
+    """Copies of the networks, or of what follows the layers that they share; and what they are given."""
+    names = [f"member_{number}" for number in range(1, len(networks) + 1)]
+    if share_until is None:
+        whole = zip(names, networks)
+        return [_part(network, network.inputs, network.outputs[0], name) for name, network in whole], inputs
+    splits = [network.get_layer(share_until).output for network in networks]
+    trunk = _part(networks[0], networks[0].inputs, splits[0], "shared")
+    members = [
+        _part(network, [split, *network.inputs[1:]], network.outputs[0], name)
+        for name, split, network in zip(names, splits, networks)
+    ]
+    return members, [trunk(_one_or_more(inputs)), *inputs[1:]]
+
+
+def _part(network, inputs, outputs, name):
+    """A copy of a part of a network, with its weights: of two models with common layers Keras may not save either."""
+    part = keras.Model(_one_or_more(inputs), outputs, name=name)
+    copy = keras.models.clone_model(part)
+    copy.set_weights(part.get_weights())
+    return copy
+
+
+def _one_or_more(tensors):
+    return tensors if len(tensors) > 1 else tensors[0]
