@@ -22,24 +22,40 @@ class Loaded:
         return text + "".join(f"\n  left out {path}: {reason}" for path, reason in self.left_out.items())
 
 
-def load_pretrained(gan, source) -> list[Loaded]:
-    """Takes over the weights of another GAN whose names and shapes are the same, optimizers not.
+def load_pretrained(gan, *sources) -> list[Loaded]:
+    """Takes over the weights of other GANs whose names and shapes are the same, optimizers not.
 
     Args:
-        gan: the `GAN` to change. Its averaged generator begins as its generator.
-        source: the `GAN` to read.
+        gan: the `GAN` to change. Where weights fit, its averaged generator begins as the source's.
+        sources: the `GAN` to read; or several, one for each member of a `networks.mixture` and of a
+            `networks.ensemble`: two trained GANs become one.
 
     Returns:
-        what was taken over and what was not, of the generator and of the discriminator.
+        what was taken over and what was not, of the generator and of the discriminator, for each source.
 
     Raises:
-        ValueError: if less than half of either network fits: what is left is then chance.
+        ValueError: if less than half of both networks fit a source, for what is left is then chance; if there are
+            several, and not as many members.
     """
-    reports = [load_matching(gan.generator, source.generator), load_matching(gan.discriminator, source.discriminator)]
-    if all(len(report.loaded) < len(report.left_out) for report in reports):
-        raise ValueError("the pretrained model does not fit: its networks are others than these")
     gan.ema_generator.set_weights(gan.generator.get_weights())
+    reports = []
+    for number, source in enumerate(sources, 1):
+        networks = [gan.generator, gan.discriminator, gan.ema_generator]
+        if len(sources) > 1:
+            networks = [_member(network, number, len(sources)) for network in networks]
+        theirs = [source.generator, source.discriminator, source.ema_generator]
+        loaded = [load_matching(network, other) for network, other in zip(networks, theirs)][:2]
+        if all(len(report.loaded) < len(report.left_out) for report in loaded):
+            raise ValueError("the pretrained model does not fit: its networks are others than these")
+        reports += loaded
     return reports
+
+
+def _member(network, number, count):
+    names = [layer.name for layer in network.layers if layer.name.startswith("member_")]
+    if len(names) != count:
+        raise ValueError(f"{count} pretrained models need as many members, {network.name} has {len(names) or 1}")
+    return network.get_layer(f"member_{number}")
 
 
 def load_matching(network, source) -> Loaded:

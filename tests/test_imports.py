@@ -30,8 +30,20 @@ ALLOWED = {
     "gan": {"checks", "losses", "regularizers", "sampling", "updates", "export"},
     "export": {"checkpoints", "gan", "layers", "sampling"},
     "comparison": {"callbacks", "datasets", "metrics", "presets"},
-    "presets": {"augmentation", "balance", "gan", "layers", "losses", "networks", "regularizers", "updates"},
-    "cli": {"cli", "callbacks", "checkpoints", "datasets", "export", "metrics", "presets", "pretrained", "runs"},
+    "config": {"augmentation", "balance", "losses", "networks", "regularizers"},
+    "presets": {"augmentation", "config", "gan", "layers", "losses", "networks", "updates"},
+    "cli": {
+        "cli",
+        "callbacks",
+        "checkpoints",
+        "config",
+        "datasets",
+        "export",
+        "metrics",
+        "presets",
+        "pretrained",
+        "runs",
+    },
 }
 
 

@@ -57,6 +57,48 @@ def test_build_gives_what_the_config_says():
     assert keras.config.dtype_policy().name == "float32"
 
 
+def test_names_joined_by_plus_are_a_combination(images):
+    config = presets.Config(
+        generator="dcgan+dcgan",
+        discriminator="dcgan+dcgan",
+        generator_share_until="dense",
+        discriminator_width=8,
+        loss="kullback_leibler+reverse_kullback_leibler",
+        packing=2,
+        conditional=True,
+        precision="float32",
+    )
+    gan = presets.build(config, (8, 8, 1), 3)
+    assert (gan.generator.name, gan.discriminator.name) == ("mixture", "ensemble")
+    assert gan.latent_dim == config.latent_dim + 1
+    assert gan.discriminator(gan.discriminator.inputs).shape == (None, 2)
+    assert [type(loss) for loss in gan.adversarial_loss.losses] == [
+        losses.KullbackLeibler,
+        losses.ReverseKullbackLeibler,
+    ]
+    gan.fit(*images, batch_size=32, verbose=0)
+    single = presets.build(presets.Config(generator="mlp+dcgan", generator_width=8), (8, 8, 1))
+    assert type(single.adversarial_loss) is losses.NonSaturating
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"generator": "dcgan+dcgam"}, "unknown generator 'dcgam'"),
+        ({"generator": "dcgan+"}, "unknown generator ''"),
+        ({"loss": "hinge+hinge"}, "2 losses .* for 1 of the discriminator"),
+        ({"discriminator_share_until": "dense"}, r"is for several, such as discriminator=dcgan\+dcgan"),
+        ({"packing": 3}, "multiple of packing, got 64 and 3"),
+        ({"packing": 0}, "packing must be greater than 0"),
+        ({"discriminator": "mlp+mlp", "discriminator_width": 8}, "not mlp"),
+        ({"discriminator": "mlp+resnet", "discriminator_initializer": "small_residual"}, "for resnet, not mlp"),
+    ],
+)
+def test_combinations_that_do_not_fit(settings, message):
+    with pytest.raises(ValueError, match=message):
+        presets.Config(**settings)
+
+
 @pytest.mark.parametrize(
     ("schedule", "expected"),
     [

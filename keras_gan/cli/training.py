@@ -265,16 +265,21 @@ def _config(old, preset_name, settings, dataset, conditional, epochs, minutes, b
     return config
 
 
-def _load_pretrained(gan, path):
+def _load_pretrained(gan, text):
+    from keras_gan.config import members
     from keras_gan.export import SavedGAN, load
     from keras_gan.pretrained import load_pretrained
 
-    if not Path(path).exists():
-        raise ValueError(f"pretrained: there is no {path}")
-    source = load(path)
-    if isinstance(source, SavedGAN):
-        raise ValueError(f"pretrained: {path} is a SavedModel, which holds no discriminator to train on; give its run")
-    for report in load_pretrained(gan, source):
+    sources = []
+    for path in [text] if Path(text).exists() else members(text):
+        if not Path(path).exists():
+            raise ValueError(f"pretrained: there is no {path}")
+        sources.append(load(path))
+        if isinstance(sources[-1], SavedGAN):
+            raise ValueError(
+                f"pretrained: {path} is a SavedModel, which holds no discriminator to train on; give its run"
+            )
+    for report in load_pretrained(gan, *sources):
         click.echo(f"Pretrained: {report}")
 
 
