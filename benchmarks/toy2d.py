@@ -65,7 +65,7 @@ def batches(mixture: str, seed: int) -> tf.data.Dataset:
     return tf.data.Dataset.range(2**62).map(read).prefetch(8)
 
 
-def network(inputs: int, outputs: int, name: str, width: int = 128, depth: int = 3) -> keras.Model:
+def network(inputs: int, outputs: int, name: str, depth: int, width: int = 128) -> keras.Model:
     x = start = keras.Input((inputs,))
     for _ in range(depth):
         x = layers.LeakyReLU(0.2)(layers.Dense(width, kernel_initializer="he_normal")(x))
@@ -74,11 +74,13 @@ def network(inputs: int, outputs: int, name: str, width: int = 128, depth: int =
 
 def build(seed: int, steps: int) -> kg.GAN:
     keras.utils.set_random_seed(seed)
-    gan = kg.GAN(network(LATENT_DIM, 2, "generator"), network(2, 1, "discriminator"), ema_decay=0.999, seed=seed)
+    # A generator is continuous: what lies between modes is the less, the steeper it can be, and depth makes it so.
+    generator = network(LATENT_DIM, 2, "generator", depth=6)
+    gan = kg.GAN(generator, network(2, 1, "discriminator", depth=3), ema_decay=0.999, seed=seed)
     rates = [keras.optimizers.schedules.CosineDecay(1e-3, steps) for _ in range(2)]
     gan.compile(
         *(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.99) for rate in rates),
-        regularizers=[kg.regularizers.R1(0.01)],
+        regularizers=[kg.regularizers.R1(1e-4)],
     )
     return gan
 

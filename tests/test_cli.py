@@ -47,7 +47,7 @@ def test_train_leaves_what_the_design_says(trained):
     assert size_of(folder / "samples" / "epoch-0001.png") == (10 * 66 + 2, 10 * 66 + 2)
     lines = (folder / "history.csv").read_text().splitlines()
     assert len(lines) == 2
-    assert {"d_loss", "coverage", "health"} <= set(lines[0].split(","))
+    assert {"d_loss", "coverage", "trouble"} <= set(lines[0].split(","))
     assert (trained / "saved-conditional" / "1" / "saved_model.pb").exists()
 
 

@@ -12,7 +12,8 @@ from keras_gan.metrics.distances import nearest_neighbours, prdc
 from keras_gan.regularizers import DRAGAN, R1, R2, GradientPenalty
 from keras_gan.sampling import sample, to_uint8
 
-# What to do about each state, in the order in which they are looked for; the last is the one without trouble.
+HEALTHY = "healthy"
+# What to do about each trouble, in the order in which they are looked for.
 ADVICE = {
     "diverged": (
         "the discriminator's scores know no bound. Penalise its gradients (r1, or gradient_penalty with the loss "
@@ -34,10 +35,8 @@ ADVICE = {
         "the players overturn each other again and again. Lower both learning rates, set beta_1 to 0, or penalise the "
         "discriminator more (r1)"
     ),
-    "healthy": "",
 }
-STATES = tuple(ADVICE)
-HEALTHY = STATES[-1]
+STATES = (HEALTHY, *ADVICE)
 # Looks that are remembered.
 MEMORY = 8
 GRADIENT_PENALTIES = (R1, R2, GradientPenalty, DRAGAN)
@@ -91,7 +90,7 @@ class HealthMonitor(StatefulCallback):
     """Watches the game, says once for each trouble what it is and what helps, and if wanted does something.
 
     It looks at means of the training metrics and at as many samples of the generator as there are `images`, which it
-    compares pixel by pixel, shrunk where they are large. It adds `diversity` and `coverage` (see `Look`) and `health`,
+    compares pixel by pixel, shrunk where they are large. It adds `diversity` and `coverage` (see `Look`) and `trouble`,
     the place of the state in `STATES`, to the logs of an epoch, for `CSVHistory`, TensorBoard and others after it.
 
     Args:
@@ -165,7 +164,7 @@ class HealthMonitor(StatefulCallback):
 
     def on_epoch_end(self, epoch, logs=None):
         seen = self.looks[-1] if self.looks else Look(0, *[math.nan] * 4)
-        logs.update(diversity=seen.diversity, coverage=seen.coverage, health=float(STATES.index(self.state)))
+        logs.update(diversity=seen.diversity, coverage=seen.coverage, trouble=float(STATES.index(self.state)))
 
     def get_state(self) -> dict:
         return {
