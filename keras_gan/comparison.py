@@ -3,10 +3,10 @@
 python -m keras_gan.comparison RUN_FOLDER       # one run, as `compare` starts it
 """
 
+import csv
 import dataclasses
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -15,6 +15,8 @@ from pathlib import Path
 EPOCH_STEPS = 250
 # Training images that samples are compared with: all of a large dataset would take longer than the training.
 REFERENCE = 10_000
+# Images that samples are compared with after an epoch.
+EVALUATION_BATCH, EVALUATION_BATCHES = 250, 8
 PLAN, RESULT, LOG = "plan.json", "result.json", "log.txt"
 
 
@@ -26,11 +28,15 @@ class Run:
         name: of the way to train.
         config: settings, as `presets.Config` has them; `epochs` of 250 steps or `minutes` are the budget.
         num: samples to measure.
+        extractor: as `metrics.named_extractor` takes it.
+        with_curve: whether samples are measured after each epoch too, in at most a tenth of the time.
     """
 
     name: str
     config: dict
     num: int
+    extractor: str = "classifier"
+    with_curve: bool = False
 
 
 def settings(text: str, base=None):
@@ -50,17 +56,26 @@ def settings(text: str, base=None):
     from keras_gan import presets
 
     name, _, changes = text.partition(":")
-    pairs = [change.partition("=") for change in changes.split(",") if change]
-    for key, equals, _ in pairs:
-        if not equals:
-            raise ValueError(f"settings after the colon are KEY=VALUE, got {key!r} in {text!r}")
+    pairs = dict(pair(change) for change in changes.split(",") if change)
     if "/" in name:
         generator, _, discriminator = name.partition("/")
         networks = {"generator": generator, "discriminator": discriminator}
         config = presets.override(base or presets.preset("dcgan"), networks)
     else:
         config = presets.preset(name)
-    return presets.override(config, {key.strip(): value for key, _, value in pairs})
+    return presets.override(config, pairs)
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Key and value of KEY=VALUE.
+
+    Raises:
+        ValueError: if it is something else.
+    """
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"settings are KEY=VALUE, got {text!r}")
+    return key.strip().replace("-", "_"), value
 
 
 def start(run: Run, folder: Path) -> dict:
@@ -71,19 +86,21 @@ def start(run: Run, folder: Path) -> dict:
         folder: gets samples, history, checkpoints, `log.txt` and `result.json`.
 
     Returns:
-        what `measure` returns; of a run that failed `{"failure": ...}`, which is tried again the next time.
+        what `work` writes; of a run that failed `{"failure": ...}`, which is tried again the next time.
+
+    Raises:
+        ValueError: if the folder holds another run.
     """
+    plan = json.loads(json.dumps(dataclasses.asdict(run)))
+    if (folder / PLAN).exists() and json.loads((folder / PLAN).read_text()) != plan:
+        raise ValueError(f"{folder} holds a run with other settings: take another folder, or delete it")
     result = folder / RESULT
     if not result.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / PLAN).write_text(json.dumps(dataclasses.asdict(run)))
+        (folder / PLAN).write_text(json.dumps(plan, indent=2))
         with open(folder / LOG, "a") as log:
-            done = subprocess.run(
-                [sys.executable, "-m", "keras_gan.comparison", str(folder)],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
+            command = [sys.executable, "-m", "keras_gan.comparison", str(folder)]
+            done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
         if done.returncode:
             lines = (folder / LOG).read_text(errors="replace").strip().splitlines()
             return {"failure": lines[-1] if lines else f"status {done.returncode}"}
@@ -91,20 +108,28 @@ def start(run: Run, folder: Path) -> dict:
 
 
 def work(folder: Path) -> None:
-    """Trains and measures the run of a folder, and writes `result.json`."""
-    from keras_gan import callbacks, datasets, presets
+    """Trains and measures the run of a folder, and writes `result.json`.
+
+    It holds what `measure` returns, and `failure`, `None` or why training ended early; `state`, what the watch called
+    the game at the end; `minutes` of training; `curve`, pairs of minutes and the Fréchet distance then;
+    `trained_per_second`, images, the first epoch left out where there are more.
+    """
+    from keras_gan import callbacks, datasets, metrics, presets
 
     run = Run(**json.loads((folder / PLAN).read_text()))
     config = presets.Config(**run.config)
     data = datasets.load(config.dataset, image_size=config.image_size)
-    gan = presets.build(config, data.image_shape, data.num_classes)
+    test = datasets.load_held_out(config.dataset, config.image_size) or data
+    extractor = metrics.named_extractor(run.extractor, data)
+    curve = [metrics.FrechetDistance(extractor)] if run.with_curve else []
+    gan = presets.build(config, data.image_shape, data.num_classes, curve)
     clock = callbacks.TimeLimit(config.minutes or float("inf"))
     checkpoint = callbacks.Checkpoint(folder / "checkpoints", keep=1)
-    rollback = callbacks.Rollback(checkpoint)
     batch = next(data.batches(min(512, len(data)), config.seed).as_numpy_iterator())
-    watch = callbacks.HealthMonitor(*batch) if isinstance(batch, tuple) else callbacks.HealthMonitor(batch)
-    adaptive = [callbacks.AdaptiveAugmentation()] if config.adaptive_augmentation else []
-    checkpoint.stateful = [rollback, clock, watch, *adaptive]
+    watch = callbacks.HealthMonitor(*(batch if isinstance(batch, tuple) else (batch,)))
+    checkpoint.stateful = [callbacks.Rollback(checkpoint), clock, watch]
+    if config.adaptive_augmentation:
+        checkpoint.stateful.append(callbacks.AdaptiveAugmentation())
     checkpoint.restore(gan)
     failure = None
     try:
@@ -115,7 +140,9 @@ def work(folder: Path) -> None:
             shuffle=False,
             verbose=0,
             callbacks=[
+                *([_evaluation(test, config.seed)] if run.with_curve else []),
                 *checkpoint.stateful,
+                _minutes(clock),
                 callbacks.Progress(),
                 callbacks.SampleImages(folder / "samples"),
                 callbacks.CSVHistory(folder / "history.csv"),
@@ -125,26 +152,44 @@ def work(folder: Path) -> None:
     except callbacks.Diverged as error:
         failure = str(error)
         checkpoint.restore(gan)
-    result = {"failure": failure, "state": watch.state, "minutes": clock.elapsed, **measure(gan, config, data, run.num)}
+    with open(folder / "history.csv") as file:
+        history = list(csv.DictReader(file))
+    minutes = [float(row["minutes"]) for row in history]
+    first = 0.0 if len(minutes) < 2 else minutes[0]
+    images = config.batch_size * (int(gan.step) - (0 if len(minutes) < 2 else EPOCH_STEPS))
+    result = {
+        "failure": failure,
+        "state": watch.state,
+        "minutes": clock.elapsed,
+        "trained_per_second": images / (60.0 * (minutes[-1] - first)) if minutes else 0.0,
+        "curve": [(float(row["minutes"]), float(row["val_fcd"])) for row in history] if run.with_curve else [],
+        **measure(gan, data, test, extractor, run.num, config.seed),
+    }
     aside = folder / f".{RESULT}.part"
     aside.write_text(json.dumps(result, indent=2) + "\n")
     aside.replace(folder / RESULT)
 
 
-def measure(gan, config, data, num: int) -> dict:
+def measure(gan, data, test, extractor, num: int, seed: int) -> dict:
     """Quality and cost of a trained model.
 
+    Args:
+        gan: the `GAN`.
+        data, test: `datasets.ImageDataset`, what it was trained on and held-out images.
+        extractor: `metrics.Extractor`.
+        num: samples.
+        seed: of the labels that are drawn.
+
     Returns:
-        `figures`, each with `samples`, `real` and `better` as `metrics.Figure` has them; `steps`; `parameters` and
-        `flops`, of a forward pass of one image, of generator and discriminator; `generated_per_second` in batches of
-        256; `peak_memory`, MiB of the process.
+        `figures`, each with `samples`, `real` and `better` as `metrics.Figure` has them; `held_out`, how many real
+        images; `steps`; `parameters` and `flops`, of a forward pass of one image, of generator and discriminator;
+        `generated_per_second` in batches of 256; `peak_memory`, MiB of the process, `None` where it is not known.
     """
     import numpy as np
 
-    from keras_gan import datasets, metrics
+    from keras_gan import metrics
 
-    test = datasets.load_held_out(config.dataset, config.image_size) or data
-    labels = metrics.draw_labels(data, num, config.seed) if gan.num_classes else None
+    labels = metrics.draw_labels(data, num, seed) if gan.num_classes else None
     gan.generate(min(num, 256), labels=None if labels is None else labels[:256])
     begun = time.monotonic()
     images = gan.generate(num, labels=labels)
@@ -155,7 +200,6 @@ def measure(gan, config, data, num: int) -> dict:
     )
     figures = {}
     if not (images == images[0]).all():
-        extractor = metrics.dataset_classifier(data)
         report = metrics.evaluate(reference, test, images, labels, extractor, with_cas=False)
         figures = {
             figure.name: {"samples": figure.samples, "real": figure.real, "better": figure.better}
@@ -164,12 +208,22 @@ def measure(gan, config, data, num: int) -> dict:
     networks = (gan.generator, gan.discriminator)
     return {
         "figures": figures,
+        "held_out": len(test),
         "steps": int(gan.step),
         "parameters": [network.count_params() for network in networks],
         "flops": [flops(network) for network in networks],
         "generated_per_second": num / took,
-        "peak_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_memory": peak_memory(),
     }
+
+
+def peak_memory() -> float | None:
+    """The most memory that this process has had, MiB; `None` where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows has none.
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def flops(network) -> int:
@@ -186,6 +240,19 @@ def flops(network) -> int:
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
     options["output"] = "none"
     return tf.compat.v1.profiler.profile(graph, options=options).total_float_ops
+
+
+def _evaluation(test, seed):
+    from keras_gan import callbacks
+
+    batch_size = min(EVALUATION_BATCH, len(test))
+    return callbacks.Evaluation(test.batches(batch_size, seed), min(EVALUATION_BATCHES, test.steps(batch_size)))
+
+
+def _minutes(clock):
+    import keras
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(minutes=clock.elapsed))
 
 
 if __name__ == "__main__":

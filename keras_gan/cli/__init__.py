@@ -3,6 +3,7 @@
 import click
 
 from keras_gan.cli.common import OneLineErrors
+from keras_gan.cli.comparing import compare
 from keras_gan.cli.evaluating import evaluate
 from keras_gan.cli.listing import datasets, presets
 from keras_gan.cli.sampling import export, generate
@@ -15,5 +16,5 @@ def main():
     """Train GANs on images, sample from them, export them for TensorFlow and TF Serving."""
 
 
-for command in (train, generate, evaluate, export, presets, datasets):
+for command in (train, generate, evaluate, compare, export, presets, datasets):
     main.add_command(command)

@@ -80,16 +80,12 @@ def check_writable(folder):
 
 
 def make_extractor(name, train):
-    """The extractor `classifier` (of the dataset), `inception`, or of a file."""
+    """`metrics.named_extractor`, with a word where it takes a while."""
     from keras_gan import metrics
 
-    if name == "inception":
-        return metrics.inception()
-    if name != "classifier":
-        return metrics.load_extractor(name)
-    if train.num_classes and not metrics.is_cached(train):
+    if name == "classifier" and train.num_classes and not metrics.is_cached(train):
         click.echo(f"Training a classifier of {train.name}, once: it is kept in {metrics.cache_folder()}")
-    return metrics.dataset_classifier(train)
+    return metrics.named_extractor(name, train)
 
 
 def echo_settings(config):

@@ -3,13 +3,13 @@
 import dataclasses
 import json
 import math
-import sys
 import time
 from pathlib import Path
 
 import click
 
 from keras_gan.cli.common import check_writable, load_tensorflow, make_extractor, usage_errors
+from keras_gan.comparison import peak_memory
 
 # Sample i has the seed SEED * SPACE + i: two evaluations share no sample.
 SPACE = 2**32
@@ -86,16 +86,9 @@ def evaluate(model, dataset, image_size, num, seed, extractor, json_path, pictur
         figures = [dataclasses.asdict(figure) for figure in report.figures]
         content = {"figures": figures, "conditions": conditions, "warnings": [*notes, *report.warnings]}
         json_path.write_text(json.dumps(content, indent=2) + "\n")
-    click.echo(f"{seconds:.0f} s, and {cached - start:.0f} s for model, data and extractor{_peak_memory()}")
-
-
-def _peak_memory():
-    try:
-        import resource
-    except ImportError:  # Windows has none.
-        return ""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
-    return f"; peak memory {peak:.1f} GiB"
+    peak = peak_memory()
+    memory = "" if peak is None else f"; peak memory {peak / 1024:.1f} GiB"
+    click.echo(f"{seconds:.0f} s, and {cached - start:.0f} s for model, data and extractor{memory}")
 
 
 def _number(value):

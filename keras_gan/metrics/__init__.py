@@ -16,6 +16,7 @@ from keras_gan.metrics.features import (
     inception,
     is_cached,
     load_extractor,
+    named_extractor,
     train_classifier,
 )
 from keras_gan.metrics.statistics import GaussianStatistics, statistics_of
@@ -39,6 +40,7 @@ __all__ = [
     "kernel_distance",
     "load_extractor",
     "modes",
+    "named_extractor",
     "nearest_neighbours",
     "prdc",
     "statistics_of",

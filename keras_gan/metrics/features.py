@@ -184,6 +184,21 @@ def dataset_classifier(data, cache=None) -> Extractor:
     return Extractor(network, name, path=path)
 
 
+def named_extractor(name: str, data) -> Extractor:
+    """The extractor `classifier` (of the dataset), `inception`, or of a `.keras` file.
+
+    Args:
+        name: one of these.
+        data: `datasets.ImageDataset`, the training split.
+
+    Raises:
+        ValueError: if it cannot be had.
+    """
+    if name == "inception":
+        return inception()
+    return dataset_classifier(data) if name == "classifier" else load_extractor(name)
+
+
 def load_extractor(path) -> Extractor:
     """An extractor of your own: a `.keras` file from images in [-1, 1] to features, or features and probabilities.
 

@@ -1,0 +1,123 @@
+"""`compare`: several ways to train, side by side."""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import click
+
+from keras_gan.cli.common import check_writable, load_tensorflow, make_extractor, usage_errors
+
+
+@click.command()
+@click.argument("entries", nargs=-1, required=True, metavar="NAME...")
+@click.option("--dataset", metavar="NAME|FOLDER", default="digits", show_default=True, help="What all are trained on.")
+@click.option("--conditional/--unconditional", default=False, help="Learn to draw a given class, or not (the default).")
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Budget of a run.  [2, if no other]")
+@click.option("--steps", type=click.IntRange(min=1), help="Budget of a run in steps, rounded up to 250.")
+@click.option("--images", type=click.IntRange(min=1), help="Budget of a run in images, rounded up to 250 steps.")
+@click.option("--num", type=click.IntRange(min=100), default=2000, show_default=True, help="Samples to measure.")
+@click.option("--extractor", metavar="classifier|inception|FILE.keras", default="classifier", show_default=True)
+@click.option("--quality", type=click.FloatRange(min=0), help="Say when each had this Fréchet distance.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="A setting of all.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder; what is done in it stays done.")
+def compare(entries, dataset, conditional, seeds, num, extractor, quality, settings, output, **budget):
+    """Train several ways on equal terms, and write results.json and report.html.
+
+    NAME is a preset (dcgan), or a generator and a discriminator (mlp/dcgan), several joined by + (dcgan+dcgan/dcgan),
+    and after a colon settings of its own: dcgan:loss=hinge,r1=0.1
+    """
+    check_writable(output)
+    load_tensorflow()
+    from keras_gan import comparison, datasets, presets
+
+    with usage_errors():
+        given = {key: value for key, value in budget.items() if value}
+        if len(given) > 1:
+            raise ValueError(f"one budget is enough: --{' or --'.join(given)}")
+        if len(set(entries)) < len(entries):
+            raise ValueError("two of the names are the same")
+        precision = presets.resolve_precision("auto")
+        configs = {}
+        for name in entries:
+            config = comparison.settings(name)
+            pairs = dict(comparison.pair(setting) for setting in settings)
+            config = presets.override(config, {"precision": precision, **pairs})
+            config = dataclasses.replace(config, dataset=dataset, conditional=conditional, epochs=None, minutes=None)
+            configs[name] = dataclasses.replace(config, **_limit(config.batch_size, **given))
+        data = datasets.load(dataset, image_size=next(iter(configs.values())).image_size)
+        if conditional and not data.num_classes:
+            raise ValueError(f"{dataset} has no labels: compare with --unconditional")
+        make_extractor(extractor, data).check(data.image_shape)
+    rows = {name: [] for name in entries}
+    folders = {name: output / "runs" / f"{number:02d}-seed-0" for number, name in enumerate(entries, 1)}
+    conditions = _conditions(dataset, len(data), conditional, seeds, num, extractor, given)
+    count = 0
+    # Seed by seed, so that a machine that grows slower does so for all.
+    for seed in range(seeds):
+        for number, (name, config) in enumerate(configs.items(), 1):
+            count += 1
+            click.echo(f"[{count}/{seeds * len(entries)}] {name}, seed {seed}: ", nl=False)
+            settings_of_run = dataclasses.asdict(dataclasses.replace(config, seed=config.seed + seed))
+            run = comparison.Run(name, settings_of_run, num, extractor, with_curve=True)
+            result = comparison.start(run, output / "runs" / f"{number:02d}-seed-{seed}")
+            rows[name].append(result)
+            click.echo(_said(result))
+            _write(output, entries, conditions, configs, rows, folders, quality)
+    _show(rows)
+    click.echo(f"\nResults      {output / 'results.json'}\nReport       {output / 'report.html'}")
+
+
+def _limit(batch_size, minutes=None, steps=None, images=None):
+    from keras_gan.comparison import EPOCH_STEPS
+
+    if images:
+        steps = math.ceil(images / batch_size)
+    return {"epochs": math.ceil(steps / EPOCH_STEPS)} if steps else {"minutes": minutes or 2.0}
+
+
+def _conditions(dataset, size, conditional, seeds, num, extractor, given):
+    budget = " ".join(f"{value:,} {key}" for key, value in (given or {"minutes": 2.0}).items())
+    kind = "conditional" if conditional else "unconditional"
+    return (
+        f"{dataset}, {size:,} images, {kind}; {budget} a run, {seeds} seeds; {num:,} samples beside held-out images, "
+        f"by the features of: {extractor}. Means over seeds, with the smallest and the largest."
+    )
+
+
+def _said(result):
+    if not result.get("figures"):
+        return f"failed: {result['failure']}"
+    name = next(iter(result["figures"]))
+    failure = f"; {result['failure']}" if result["failure"] else ""
+    return f"{name} {result['figures'][name]['samples']:.3g}, {result['minutes']:.1f} minutes{failure}"
+
+
+def _write(output, entries, conditions, configs, rows, folders, quality):
+    from keras_gan import report
+
+    content = {
+        "conditions": conditions,
+        "rows": [{"name": name, "config": dataclasses.asdict(configs[name]), "runs": rows[name]} for name in entries],
+    }
+    aside = output / ".results.part"
+    aside.write_text(json.dumps(content, indent=2) + "\n")
+    aside.replace(output / "results.json")
+    report.write(output / "report.html", " against ".join(entries), conditions, rows, folders, quality)
+
+
+def _show(rows):
+    from keras_gan import report
+
+    titles, cells = report.table(rows)
+    shown = [title for title in titles if title in report.FIGURES or title == "failed"]
+    caption, real = report.real_figures(rows)
+    width = max(map(len, [caption, *rows]))
+    click.echo(f"\n{'':{width}}" + "".join(f"{title:>16}" for title in shown))
+    texts = [f"{real[title]:.{report.FIGURES[title]}f}" if title in real else "" for title in shown]
+    click.echo(f"{caption:{width}}" + "".join(f"{text:>16}" for text in texts))
+    for name, line in zip(rows, cells):
+        texts = [text.split(" <")[0] for (text, _), title in zip(line, titles) if title in shown]
+        click.echo(f"{name:{width}}" + "".join(f"{text:>16}" for text in texts))

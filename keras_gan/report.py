@@ -1,0 +1,209 @@
+"""A comparison as one HTML file that can be read and sent on: table, curves, costs and samples."""
+
+import base64
+import html
+import io
+from pathlib import Path
+
+import numpy as np
+
+# Key of a cell, its title and digits; figures stand under their own names.
+FIGURES = {"FCD": 2, "FID": 2, "KID": 4, "precision": 3, "recall": 3, "coverage": 3, "label accuracy": 4}
+COSTS = {
+    "minutes": ("minutes", 1),
+    "trained_per_second": ("trained images/s", 0),
+    "generated_per_second": ("generated images/s", 0),
+    "peak_memory": ("peak memory, MiB", 0),
+}
+STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 1100px; padding: 1.5rem; }
+h1 { font-size: 1.6rem; overflow-wrap: anywhere; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .35rem .6rem; text-align: right; vertical-align: top; border-bottom: 1px solid #8884; }
+td { white-space: nowrap; } th { line-height: 1.2; vertical-align: bottom; }
+th:first-child, td:first-child { text-align: left; }
+small { display: block; font-weight: 400; opacity: .7; }
+.best { font-weight: 700; }
+.samples { display: grid; gap: 1.5rem; grid-template-columns: repeat(auto-fit, minmax(min(280px, 100%), 1fr)); }
+figure { margin: 0; } figure img, .plot img { width: 100%; height: auto; background: #fff; }
+.plot { max-width: 760px; }
+pre { white-space: pre-wrap; }
+"""
+
+
+def table(rows: dict[str, list[dict]]) -> tuple[list[str], list[list[tuple[str, float | None]]]]:
+    """What the runs of a comparison came to.
+
+    Args:
+        rows: for each name what `comparison.start` gave for each seed.
+
+    Returns:
+        titles of the columns, and for each name cells: text, mean over seeds with its range, and the mean or `None`.
+    """
+    done = [run for runs in rows.values() for run in runs if run.get("figures")]
+    figures = [name for name in FIGURES if any(name in run["figures"] for run in done)]
+    titles = [*figures, *(title for title, _ in COSTS.values()), "parameters", "MFLOP an image", "failed"]
+    cells = []
+    for runs in rows.values():
+        good = [run for run in runs if run.get("figures")]
+        line = [_cell([run["figures"][name]["samples"] for run in good], FIGURES[name]) for name in figures]
+        line += [
+            _cell([run[key] for run in good if run[key] is not None], digits) for key, (_, digits) in COSTS.items()
+        ]
+        line.append(_of_networks(good, "parameters", lambda value: f"{value:,}"))
+        line.append(_of_networks(good, "flops", lambda value: f"{value / 1e6:.1f}"))
+        line.append((f"{sum(run['failure'] is not None for run in runs)} of {len(runs)}", None))
+        cells.append(line)
+    return titles, cells
+
+
+def real_figures(rows: dict[str, list[dict]]) -> tuple[str, dict[str, float]]:
+    """A title that says how many held-out real images there are, and the same figures of them."""
+    done = [run for runs in rows.values() for run in runs if run.get("figures")]
+    if not done:
+        return "real images", {}
+    figures = {name: figure["real"] for name, figure in done[0]["figures"].items() if figure["real"] is not None}
+    return f"real images, {done[0]['held_out']:,} held out", figures
+
+
+def time_to(runs: list[dict], quality: float) -> float | None:
+    """Mean minutes until the Fréchet distance was at most `quality`; `None` if a run never got there."""
+    times = [next((minutes for minutes, value in run.get("curve", ()) if value <= quality), None) for run in runs]
+    return None if not times or None in times else float(np.mean(times))
+
+
+def write(
+    path, title: str, conditions: str, rows: dict[str, list[dict]], folders: dict[str, Path], quality=None
+) -> None:
+    """Writes the page.
+
+    Args:
+        path: the HTML file.
+        title: of the page.
+        conditions: data, budget, seeds and what the figures depend on, a sentence or two.
+        rows: as `table` takes them.
+        folders: for each name the run folder whose samples are shown.
+        quality: a Fréchet distance, for the time in which each gets there; `None` for not.
+    """
+    titles, cells = table(rows)
+    parts = [
+        f"<h1>{html.escape(title)}</h1><p>{html.escape(conditions)}</p>",
+        _table(rows, titles, cells, quality),
+    ]
+    for caption, picture in (("Quality against cost", _scatter(rows)), ("While training", _curves(rows))):
+        if picture:
+            parts.append(f'<h2>{caption}</h2><div class="plot"><img alt="{caption}" src="{picture}"></div>')
+    parts.append('<h2>Samples</h2><div class="samples">')
+    for name, folder in folders.items():
+        grids = sorted((folder / "samples").glob("*.png"))
+        if grids:
+            source = _source(grids[-1].read_bytes())
+            label = html.escape(name)
+            parts.append(
+                f'<figure><img alt="samples of {label}" src="{source}"><figcaption>{label}</figcaption></figure>'
+            )
+    parts.append("</div>")
+    failures = [(name, run["failure"]) for name, runs in rows.items() for run in runs if run["failure"]]
+    if failures:
+        lines = "\n".join(f"{name}: {failure}" for name, failure in failures)
+        parts.append(f"<h2>Failures</h2><pre>{html.escape(lines)}</pre>")
+    Path(path).write_text(
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>'
+        f"<body>{''.join(parts)}</body></html>\n",
+        encoding="utf-8",
+    )
+
+
+def _table(rows, titles, cells, quality):
+    head = "".join(f"<th>{html.escape(title)}</th>" for title in titles)
+    more = "" if quality is None else f"<th>minutes to FCD {quality:g}</th>"
+    best = [_best(column, title) for column, title in zip(zip(*cells), titles)]
+    caption, figures = real_figures(rows)
+    shown = [f"{figures[title]:.{FIGURES[title]}f}" if title in figures else "" for title in titles]
+    body = [f"<tr>{''.join(f'<td>{text}</td>' for text in [caption, *shown, *([''] if more else [])])}</tr>"]
+    for (name, runs), line in zip(rows.items(), cells):
+        row = "".join(
+            f"<td{' class=best' if value is not None and value == top else ''}>{text}</td>"
+            for (text, value), top in zip(line, best)
+        )
+        minutes = None if quality is None else time_to(runs, quality)
+        last = "" if not more else f"<td>{'not reached' if minutes is None else f'{minutes:.1f}'}</td>"
+        body.append(f"<tr><td>{html.escape(name)}</td>{row}{last}</tr>")
+    return f'<div class="scroll"><table><tr><th></th>{head}{more}</tr>{"".join(body)}</table></div>'
+
+
+def _best(column, title):
+    """The best mean of a column, `None` where none is."""
+    values = [value for _, value in column if value is not None]
+    if not values or title == "minutes":
+        return None
+    return min(values) if title in ("FCD", "FID", "KID", COSTS["peak_memory"][0]) else max(values)
+
+
+def _cell(values, digits):
+    if not values:
+        return "-", None
+    mean = float(np.mean(values))
+    spread = f" <small>{min(values):,.{digits}f} to {max(values):,.{digits}f}</small>" if len(values) > 1 else ""
+    return f"{mean:,.{digits}f}{spread}", mean
+
+
+def _of_networks(runs, key, show):
+    return (" + ".join(show(value) for value in runs[0][key]) if runs else "-"), None
+
+
+def _scatter(rows):
+    """Fréchet distance against the cost of an image in training."""
+    points = {}
+    for name, runs in rows.items():
+        good = [run for run in runs if run.get("figures")]
+        key = next((key for key in ("FCD", "FID") if good and key in good[0]["figures"]), None)
+        if key:
+            points[name] = [
+                (1000.0 / run["trained_per_second"], run["figures"][key]["samples"])
+                for run in good
+                if run["trained_per_second"]
+            ]
+    if not any(points.values()):
+        return None
+    return _plot(
+        lambda axes: [
+            axes.scatter(*zip(*place), label=name, s=60, alpha=0.8) for name, place in points.items() if place
+        ],
+        "milliseconds of training an image",
+        "Fréchet distance, lower is better",
+    )
+
+
+def _curves(rows):
+    """Fréchet distance over the minutes of training, a line a run."""
+    if not any(run.get("curve") for runs in rows.values() for run in runs):
+        return None
+
+    def draw(axes):
+        for number, (name, runs) in enumerate(rows.items()):
+            for index, run in enumerate(run for run in runs if run.get("curve")):
+                axes.plot(*zip(*run["curve"]), color=f"C{number % 10}", alpha=0.8, label=None if index else name)
+
+    return _plot(draw, "minutes of training", "Fréchet distance while training")
+
+
+def _plot(draw, x, y):
+    import matplotlib.figure
+
+    figure = matplotlib.figure.Figure(figsize=(7.6, 4.6), layout="constrained")
+    axes = figure.subplots()
+    draw(axes)
+    axes.set(xlabel=x, ylabel=y, yscale="log")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend()
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=150)
+    return _source(file.getvalue())
+
+
+def _source(png):
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
