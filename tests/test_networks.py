@@ -29,6 +29,15 @@ def test_shapes_and_ranges(family, shape, num_classes):
     assert logits.shape == (5, 1)
 
 
+def test_a_width_for_each_layer():
+    generator = networks.dcgan_generator((28, 28, 1), width=(12, 6), mapping=(5, 4))
+    shapes = {layer.name: layer.output.shape[1:] for layer in generator.layers}
+    assert (shapes["mapping_1"], shapes["mapping_2"], shapes["dense"]) == ((5,), (4,), (7 * 7 * 12,))
+    assert shapes["up_1"] == (14, 14, 6)
+    with pytest.raises(ValueError, match=r"2 hidden layers, got widths \(1, 2, 3\)"):
+        networks.dcgan_generator((28, 28, 1), width=(1, 2, 3))
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_label_changes_the_picture_and_the_logit(family):
     generator, discriminator = [make((8, 8, 1), 3) for make in FAMILIES[family]]

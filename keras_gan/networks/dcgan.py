@@ -21,7 +21,7 @@ def dcgan_generator(
     image_shape,
     num_classes: int | None = None,
     latent_dim: int = 64,
-    width: int = 64,
+    width: int | tuple[int, ...] = 64,
     mapping: tuple[int, ...] = (),
     kernel_initializer="he_normal",
 ) -> keras.Model:
@@ -31,7 +31,7 @@ def dcgan_generator(
         image_shape: `(height, width, channels)`, any height and width from 4 pixels on.
         num_classes: for a conditional network; a learned embedding of the label is joined to the latents.
         latent_dim: length of the latents.
-        width: channels of the hidden layers.
+        width: channels of the hidden layers, or of each from the dense one on.
         mapping: widths of dense layers before it all: with them a generator can tell many modes apart, for the way from
             one to the next is short.
         kernel_initializer: Keras initializer of the hidden layers.
@@ -39,17 +39,23 @@ def dcgan_generator(
     Returns:
         functional model, latents `(batch, latent_dim)` [and one-hot labels `(batch, num_classes)`] -> float32 images
         `(batch, *image_shape)` in [-1, 1].
+
+    Raises:
+        ValueError: if there are not as many widths as hidden layers, or the image is too small.
     """
     start, *sizes = reversed(halved_sizes(image_shape))
+    widths = (width,) * len(sizes) if isinstance(width, int) else width
+    if len(widths) != len(sizes):
+        raise ValueError(f"a generator of {tuple(image_shape)} has {len(sizes)} hidden layers, got widths {widths}")
     inputs, x = generator_inputs(latent_dim, num_classes, latent_dim)
     init = {"kernel_initializer": kernel_initializer}
     for number, units in enumerate(mapping, 1):
         x = layers.LeakyReLU(0.2)(layers.Dense(units, name=f"mapping_{number}", **init)(x))
-    x = layers.Dense(start[0] * start[1] * width, name="dense", **init)(x)
-    x = layers.Reshape((*start, width))(x)
+    x = layers.Dense(start[0] * start[1] * widths[0], name="dense", **init)(x)
+    x = layers.Reshape((*start, widths[0]))(x)
     for number, size in enumerate(sizes[:-1], 1):
         x = layers.LeakyReLU(0.2)(x)
-        x = layers.Conv2DTranspose(width, 4, strides=2, padding="same", name=f"up_{number}", **init)(x)
+        x = layers.Conv2DTranspose(widths[number], 4, strides=2, padding="same", name=f"up_{number}", **init)(x)
         x = crop(x, size)
     x = layers.LeakyReLU(0.2)(x)
     return keras.Model(inputs, to_images(x, image_shape), name="dcgan_generator")
