@@ -20,6 +20,7 @@ __all__ = [
     "presets",
     "pretrained",
     "regularizers",
+    "serving",
     "updates",
 ]
 

@@ -9,6 +9,8 @@ Signatures (N is any number of rows; each output has N rows, so servers may batc
 - `discriminate`: `image` uint8 [and `label`] -> `logit` float32 `(N,)`, the mean over patches and heads. A packed
   discriminator, which judges no sample by itself, has none.
 
+More than 10,000 rows, a label out of range and latents that are not finite are errors (`INVALID_ARGUMENT`).
+
 Models of anything but images have `sample` float32 in place of `image`, and no `generate_png`.
 """
 
@@ -29,9 +31,11 @@ from keras_gan.checkpoints import newest_first
 from keras_gan.gan import GAN, float32_copy
 from keras_gan.layers import Pack
 from keras_gan.sampling import latents_of_seeds, sample, to_uint8
+from keras_gan.serving import write_warmup
 
 # TF Serving leaves this folder of a SavedModel alone.
 INFO = Path("assets.extra") / "keras_gan.json"
+MAX_ROWS = 10_000
 
 
 def export_saved_model(gan, folder) -> None:
@@ -44,10 +48,38 @@ def export_saved_model(gan, folder) -> None:
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty: a SavedModel is never overwritten")
-    generator, discriminator = gan.ema_generator, float32_copy(gan.discriminator)
-    num_classes, latent_dim, shape = gan.num_classes, gan.latent_dim, gan.image_shape
+    discriminator = float32_copy(gan.discriminator)
+    archive = keras.export.ExportArchive()
+    archive.track(gan.ema_generator)
+    archive.track(discriminator)
+    endpoints = _endpoints(gan, discriminator)
+    for name, (function, inputs) in endpoints.items():
+        archive.add_endpoint(name, function, inputs)
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = folder.parent / f".{folder.name}.{os.getpid()}"
+    try:
+        archive.write_out(str(aside), verbose=False)
+        write_warmup(aside, {name: inputs for name, (_, inputs) in endpoints.items()})
+        info = {"latent_dim": gan.latent_dim, "num_classes": gan.num_classes, "image_shape": gan.image_shape}
+        (aside / INFO).write_text(json.dumps(info) + "\n")
+        if folder.exists():
+            folder.rmdir()
+        aside.rename(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _endpoints(gan, discriminator):
+    """Name of each signature -> its function and the specs of its inputs."""
+    generator, num_classes, latent_dim, shape = gan.ema_generator, gan.num_classes, gan.latent_dim, gan.image_shape
     is_image = len(shape) == 3
     key = "image" if is_image else "sample"
+
+    def limited(rows):
+        message = f"at most {MAX_ROWS:,} rows a request"
+        with tf.control_dependencies([tf.debugging.assert_less_equal(tf.shape(rows)[0], MAX_ROWS, message)]):
+            return tf.identity(rows)
 
     def with_labels(first, label):
         if num_classes is None:
@@ -55,53 +87,40 @@ def export_saved_model(gan, folder) -> None:
         message = f"label must be in [0, {num_classes})"
         low = tf.debugging.assert_non_negative(label, message)
         high = tf.debugging.assert_less(label, tf.constant(num_classes, "int64"), message)
-        with tf.control_dependencies([check for check in (low, high) if check is not None]):
+        with tf.control_dependencies([low, high]):
             return [first, tf.one_hot(label, num_classes)]
 
     def generate_from_latents(latents, label=None):
+        latents = tf.debugging.check_numerics(limited(latents), "latents must be finite")
         samples = generator(with_labels(latents, label), training=False)
         return {key: to_uint8(samples) if is_image else samples}
 
     def generate(seed, label=None):
-        return generate_from_latents(latents_of_seeds(seed, latent_dim, np.float32(np.inf)), label)
+        return generate_from_latents(latents_of_seeds(limited(seed), latent_dim, np.float32(np.inf)), label)
 
     def generate_png(seed, label=None):
         images = generate(seed, label)["image"]
         return {"image_bytes": tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)}
 
     def discriminate(sample, label=None):
-        real = ops.cast(sample, "float32") / 127.5 - 1.0 if is_image else sample
+        real = limited(ops.cast(sample, "float32") / 127.5 - 1.0 if is_image else sample)
         logits = discriminator(with_labels(real, label), training=False)
         return {"logit": ops.mean(logits, axis=tuple(range(1, len(logits.shape))))}
 
-    seed = tf.TensorSpec((None,), tf.int64, "seed")
-    latents = tf.TensorSpec((None, latent_dim), tf.float32, "latents")
-    sample = tf.TensorSpec((None, *shape), tf.uint8 if is_image else tf.float32, key)
     label = [] if num_classes is None else [tf.TensorSpec((None,), tf.int64, "label")]
-
-    archive = keras.export.ExportArchive()
-    archive.track(generator)
-    archive.track(discriminator)
-    archive.add_endpoint("serving_default", generate, [seed, *label])
-    archive.add_endpoint("generate", generate, [seed, *label])
-    archive.add_endpoint("generate_from_latents", generate_from_latents, [latents, *label])
+    seed = [tf.TensorSpec((None,), tf.int64, "seed"), *label]
+    latents = [tf.TensorSpec((None, latent_dim), tf.float32, "latents"), *label]
+    sample = [tf.TensorSpec((None, *shape), tf.uint8 if is_image else tf.float32, key), *label]
+    endpoints = {
+        "serving_default": (generate, seed),
+        "generate": (generate, seed),
+        "generate_from_latents": (generate_from_latents, latents),
+    }
     if is_image:
-        archive.add_endpoint("generate_png", generate_png, [seed, *label])
+        endpoints["generate_png"] = (generate_png, seed)
     if not any(isinstance(layer, Pack) for layer in discriminator.layers):
-        archive.add_endpoint("discriminate", discriminate, [sample, *label])
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = folder.parent / f".{folder.name}.{os.getpid()}"
-    try:
-        archive.write_out(str(aside), verbose=False)
-        (aside / INFO).parent.mkdir(exist_ok=True)
-        info = {"latent_dim": latent_dim, "num_classes": num_classes, "image_shape": shape}
-        (aside / INFO).write_text(json.dumps(info) + "\n")
-        if folder.exists():
-            folder.rmdir()
-        aside.rename(folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        endpoints["discriminate"] = (discriminate, sample)
+    return endpoints
 
 
 def next_version(folder) -> Path:

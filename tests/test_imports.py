@@ -19,6 +19,7 @@ LEAVES = {
     "report",
     "runs",
     "sampling",
+    "serving",
     "updates",
 }
 ALLOWED = {
@@ -29,7 +30,7 @@ ALLOWED = {
     "callbacks": {"augmentation", "callbacks", "checkpoints", "metrics", "regularizers", "sampling", "updates"},
     # The defaults of compile(), sampling, and the method export().
     "gan": {"checks", "losses", "regularizers", "sampling", "updates", "export"},
-    "export": {"checkpoints", "gan", "layers", "sampling"},
+    "export": {"checkpoints", "gan", "layers", "sampling", "serving"},
     "comparison": {"callbacks", "datasets", "metrics", "presets"},
     "config": {"augmentation", "balance", "losses", "networks", "regularizers"},
     "presets": {"augmentation", "config", "gan", "layers", "losses", "networks", "updates"},
@@ -46,6 +47,7 @@ ALLOWED = {
         "pretrained",
         "report",
         "runs",
+        "serving",
     },
 }
 

@@ -7,6 +7,7 @@ from keras_gan.cli.comparing import compare
 from keras_gan.cli.evaluating import evaluate
 from keras_gan.cli.listing import datasets, presets
 from keras_gan.cli.sampling import export, generate
+from keras_gan.cli.serving import serving
 from keras_gan.cli.training import train
 
 
@@ -16,5 +17,5 @@ def main():
     """Train GANs on images, sample from them, export them for TensorFlow and TF Serving."""
 
 
-for command in (train, generate, evaluate, compare, export, presets, datasets):
+for command in (train, generate, evaluate, compare, export, serving, presets, datasets):
     main.add_command(command)

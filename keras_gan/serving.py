@@ -1,0 +1,96 @@
+"""What TF Serving reads beside a SavedModel: warm-up requests, and files of configuration.
+
+Sources: https://www.tensorflow.org/tfx/serving/saved_model_warmup, .../serving_config.
+"""
+
+from pathlib import Path
+
+import tensorflow as tf
+from google.protobuf import text_format
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+from tensorflow_serving.config import model_server_config_pb2
+
+WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
+MODELS, BATCHING, COMPOSE = "models.config", "batching.config", "docker-compose.yml"
+# Of the batches that the server may form, and so of the requests that warm it up.
+BATCH_SIZES = (1, 8, 32)
+
+BATCHING_TEXT = f"""\
+max_batch_size {{ value: {BATCH_SIZES[-1]} }}
+batch_timeout_micros {{ value: 2000 }}
+max_enqueued_batches {{ value: 1000 }}
+num_batch_threads {{ value: 4 }}
+enable_large_batch_splitting {{ value: true }}
+allowed_batch_sizes: [{", ".join(map(str, BATCH_SIZES))}]
+"""
+
+COMPOSE_TEXT = f"""\
+services:
+  serving:
+    image: tensorflow/serving
+    command:
+      - --model_config_file=/models/{MODELS}
+      - --model_config_file_poll_wait_seconds=60
+      - --enable_batching
+      - --batching_parameters_file=/models/{BATCHING}
+    ports:
+      - "127.0.0.1:8500:8500"
+      - "127.0.0.1:8501:8501"
+    volumes:
+      - .:/models:ro
+    restart: unless-stopped
+"""
+
+
+def write_warmup(saved_model, signatures: dict) -> None:
+    """Writes requests that TF Serving sends to a model when it loads it, so that the first user does not wait.
+
+    Args:
+        saved_model: folder of the SavedModel.
+        signatures: name of each signature -> its inputs, a list of `tf.TensorSpec` whose first dimension is the rows.
+    """
+    path = Path(saved_model) / WARMUP
+    path.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as file:
+        for name, inputs in signatures.items():
+            for rows in BATCH_SIZES:
+                request = predict_pb2.PredictRequest()
+                request.model_spec.signature_name = name
+                for spec in inputs:
+                    zeros = tf.zeros((rows, *spec.shape[1:]), spec.dtype)
+                    request.inputs[spec.name].CopyFrom(tf.make_tensor_proto(zeros))
+                log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+                file.write(log.SerializeToString())
+
+
+def models_in(root) -> list[str]:
+    """Names of the folders that hold numbered SavedModels, in order."""
+    found = {path.parent.parent.name for path in Path(root).glob("*/*/saved_model.pb") if path.parent.name.isdigit()}
+    return sorted(found)
+
+
+def write_config(root, base: str = "/models") -> list[Path]:
+    """Writes what `tensorflow_model_server` and Docker Compose need to serve all models of a folder.
+
+    Args:
+        root: folder of models, `<name>/<version>/saved_model.pb`.
+        base: where the server finds the folder.
+
+    Returns:
+        the files: models, batching, Docker Compose.
+
+    Raises:
+        ValueError: if there is no model.
+    """
+    names = models_in(root)
+    if not names:
+        raise ValueError(f"{root} holds no models: export one to {Path(root) / 'NAME'} first")
+    config = model_server_config_pb2.ModelServerConfig()
+    for name in names:
+        config.model_config_list.config.add(name=name, base_path=f"{base}/{name}", model_platform="tensorflow")
+    texts = {MODELS: text_format.MessageToString(config), BATCHING: BATCHING_TEXT, COMPOSE: COMPOSE_TEXT}
+    files = []
+    for name, text in texts.items():
+        files.append(Path(root) / name)
+        files[-1].write_text(text)
+    return files
