@@ -65,7 +65,7 @@ def batches(mixture: str, seed: int) -> tf.data.Dataset:
     return tf.data.Dataset.range(2**62).map(read).prefetch(8)
 
 
-def network(inputs: int, outputs: int, name: str, depth: int, width: int = 128) -> keras.Model:
+def network(inputs: int, outputs: int, name: str, depth: int, width: int = 96) -> keras.Model:
     x = start = keras.Input((inputs,))
     for _ in range(depth):
         x = layers.LeakyReLU(0.2)(layers.Dense(width, kernel_initializer="he_normal")(x))
@@ -75,7 +75,7 @@ def network(inputs: int, outputs: int, name: str, depth: int, width: int = 128) 
 def build(seed: int, steps: int) -> kg.GAN:
     keras.utils.set_random_seed(seed)
     # A generator is continuous: what lies between modes is the less, the steeper it can be, and depth makes it so.
-    generator = network(LATENT_DIM, 2, "generator", depth=7)
+    generator = network(LATENT_DIM, 2, "generator", depth=9)
 
     def judge(shape, num_classes):
         return network(shape[-1], 1, "discriminator", depth=3)
@@ -100,7 +100,7 @@ def picture(mixture: str, points, size: int = 400) -> Image.Image:
 @click.command()
 @click.option("--mixture", type=click.Choice(list(MIXTURES)), multiple=True, default=list(MIXTURES), help="Both.")
 @click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="How many.")
-@click.option("--steps", type=click.IntRange(min=100), default=32_000, show_default=True)
+@click.option("--steps", type=click.IntRange(min=100), default=27_000, show_default=True)
 @click.option("--picture", "folder", type=click.Path(file_okay=False), help="Folder for a picture of each mixture.")
 def main(mixture, seeds, steps, folder):
     """Prints, for each mixture, each seed's row, their mean, real data's row and the published ones."""
