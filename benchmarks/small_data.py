@@ -94,7 +94,7 @@ def main(images, seeds, steps, folder):
             path = folder / f"{name.replace(' ', '-')}-{images}-images-{steps}-steps-seed-{seed}.json"
             if not path.exists():
                 samples = train(few, settings, steps, seed).generate(SAMPLES)
-                kg.callbacks.save_png(path.with_suffix(".png"), kg.callbacks.image_grid(samples[:100], 10))
+                kg.pictures.save_png(path.with_suffix(".png"), kg.pictures.image_grid(samples[:100], 10))
                 path.write_text(json.dumps(measure(samples, test, extractor, probe)))
             results.append(json.loads(path.read_text()))
             print(row(f"{name}, seed {seed}", results[-1]), flush=True)

@@ -212,14 +212,14 @@ class SavedGAN:
 
     def generate(self, num: int, labels=None, seed: int = 0, truncation: float | None = None) -> np.ndarray:
         """As `GAN.generate`, with whole labels only."""
+        return sample(self.generate_from_latents, num, labels, seed, truncation, self.latent_dim, self.num_classes)
 
-        def render(latents, labels):
-            inputs = {"latents": latents}
-            if labels is not None:
-                if not tf.reduce_all((labels == 0.0) | (labels == 1.0)):
-                    raise ValueError("a SavedModel takes whole labels, not mixtures of classes")
-                inputs["label"] = tf.argmax(labels, axis=-1)
-            (samples,) = self._model.signatures["generate_from_latents"](**inputs).values()
-            return samples
-
-        return sample(render, num, labels, seed, truncation, self.latent_dim, self.num_classes)
+    def generate_from_latents(self, latents, labels=None) -> np.ndarray:
+        """As `GAN.generate_from_latents`, with whole labels only."""
+        inputs = {"latents": tf.constant(latents, "float32")}
+        if labels is not None:
+            if not np.isin(labels, (0.0, 1.0)).all():
+                raise ValueError("a SavedModel takes whole labels, not mixtures of classes")
+            inputs["label"] = tf.argmax(labels, axis=-1)
+        (samples,) = self._model.signatures["generate_from_latents"](**inputs).values()
+        return samples.numpy()

@@ -248,12 +248,12 @@ class GAN(keras.Model):
 
         Source of truncation: Brock et al., arXiv:1809.11096, section 3.1.
         """
+        return sample(self.generate_from_latents, num, labels, seed, truncation, self.latent_dim, self.num_classes)
 
-        def render(latents, labels):
-            images = self.ema_generator(_inputs(latents, labels), training=False)
-            return to_uint8(images) if len(images.shape) == 4 else images
-
-        return sample(render, num, labels, seed, truncation, self.latent_dim, self.num_classes)
+    def generate_from_latents(self, latents, labels=None) -> np.ndarray:
+        """Samples as `generate` gives them, of latents `(num, latent_dim)` and label rows `(num, num_classes)`."""
+        images = self.ema_generator(_inputs(latents, labels), training=False)
+        return ops.convert_to_numpy(to_uint8(images) if len(images.shape) == 4 else images)
 
     def export(self, filepath):
         """Writes a SavedModel with the signatures of `keras_gan.export`, for TensorFlow and TF Serving."""

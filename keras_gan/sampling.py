@@ -12,7 +12,7 @@ def sample(render, num: int, labels, seed: int, truncation: float | None, latent
 
     Args:
         render: function of latents float32 `(n, latent_dim)` and one-hot labels float32 `(n, num_classes)` or `None`,
-            that returns `n` samples.
+            that returns an array of `n` samples.
         num: how many, an int >= 1.
         labels: as `one_hot_labels` takes them.
         seed: int >= 0.
@@ -39,8 +39,64 @@ def sample(render, num: int, labels, seed: int, truncation: float | None, latent
     for start in range(0, num, BATCH):
         rows = slice(start, start + BATCH)
         latents = latents_of_seeds(seeds[rows], latent_dim, limit)
-        batches.append(ops.convert_to_numpy(render(latents, None if labels is None else tf.constant(labels[rows]))))
+        batches.append(render(latents, None if labels is None else labels[rows]))
     return np.concatenate(batches)
+
+
+def circle(model, num: int, frames: int, labels=None, seed: int = 0, truncation: float | None = None) -> np.ndarray:
+    """Samples that walk through the latents and come back: each goes around a circle through the latents of two seeds.
+
+    At angle t the latents are `cos(t) a + sin(t) b`. With a and b from N(0, I) they are so too at every angle: no frame
+    is less likely than another.
+
+    Args:
+        model: a `GAN` or `SavedGAN`.
+        num: how many samples; their first frame is what `model.generate(num, labels, seed, truncation)` gives.
+        frames: of the walk, an int >= 1.
+        labels, seed, truncation: as `GAN.generate` takes them.
+
+    Returns:
+        array `(frames, num, ...)`.
+    """
+    labels = one_hot_labels(num, labels, model.num_classes)
+    ends = [_latents(model, np.arange(first, first + num), truncation) for first in (seed, seed + num)]
+    angles = 2.0 * np.pi * np.arange(frames) / frames
+    latents = [np.float32(np.cos(angle)) * ends[0] + np.float32(np.sin(angle)) * ends[1] for angle in angles]
+    return np.stack([model.generate_from_latents(each, labels) for each in latents])
+
+
+def between(model, seeds, shares, labels=None, truncation: float | None = None) -> np.ndarray:
+    """Samples on the way from one seed to another, and from one class to another.
+
+    Latents go along the great circle from one to the other (White, arXiv:1609.04468), labels in a straight line.
+
+    Args:
+        model: a `GAN` or `SavedGAN`; the latter takes two labels that are the same.
+        seeds: two ints >= 0.
+        shares: of the way, floats in [0, 1].
+        labels: two ints; both 0 when `None` and the model is conditional.
+        truncation: as `GAN.generate` takes it.
+
+    Returns:
+        array `(len(shares), ...)`.
+    """
+    shares = np.asarray(shares, "float32")[:, np.newaxis]
+    first, last = _latents(model, np.asarray(seeds), truncation)
+    cosine = np.dot(first, last) / (np.linalg.norm(first) * np.linalg.norm(last))
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+    if np.sin(angle) < 1e-4:
+        latents = (1.0 - shares) * first + shares * last
+    else:
+        latents = (np.sin((1.0 - shares) * angle) * first + np.sin(shares * angle) * last) / np.sin(angle)
+    rows = one_hot_labels(2, (0, 0) if labels is None and model.num_classes else labels, model.num_classes)
+    if rows is not None:
+        rows = (1.0 - shares) * rows[0] + shares * rows[1]
+    return model.generate_from_latents(latents.astype("float32"), rows)
+
+
+def _latents(model, seeds, truncation):
+    limit = np.float32(np.inf if truncation is None else truncation)
+    return latents_of_seeds(seeds.astype("int64"), model.latent_dim, limit).numpy()
 
 
 @tf.function(reduce_retracing=True, autograph=False)

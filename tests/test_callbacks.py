@@ -5,27 +5,12 @@ from PIL import Image
 
 from keras_gan import callbacks
 from keras_gan.callbacks import progress
+from keras_gan.pictures import image_grid
 
 
 def read(path):
     with Image.open(path) as image:
         return np.asarray(image)
-
-
-def test_image_grid_places_images_row_by_row_and_enlarges_small_ones():
-    images = np.arange(1, 6, dtype="uint8").reshape(5, 1, 1, 1) * np.ones((5, 8, 8, 1), "uint8")
-    grid = callbacks.image_grid(images, columns=2)
-    assert grid.shape == (3 * 66 + 2, 2 * 66 + 2, 1)
-    assert [grid[2, 2, 0], grid[2, 68, 0], grid[68, 2, 0], grid[131, 131, 0], grid[134, 65, 0]] == [1, 2, 3, 4, 5]
-    assert grid[134, 80, 0] == grid[0, 0, 0] == 255
-    assert callbacks.image_grid(np.zeros((4, 64, 100, 3), "uint8"), 4).shape == (68, 410, 3)
-
-
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_png(tmp_path, channels):
-    image = np.random.default_rng(0).integers(0, 255, (5, 6, channels), dtype="uint8")
-    callbacks.save_png(tmp_path / "x.png", image)
-    np.testing.assert_array_equal(read(tmp_path / "x.png").reshape(5, 6, channels), image)
 
 
 @pytest.mark.parametrize("num_classes", [None, 3])
@@ -51,7 +36,7 @@ def test_a_row_of_the_grid_is_a_class(make_gan):
     gan = make_gan(3)
     grid = callbacks.sample_grid(gan, seed=5)
     second = gan.generate(10, labels=1, seed=5)
-    np.testing.assert_array_equal(grid[66:134], callbacks.image_grid(second, 10))
+    np.testing.assert_array_equal(grid[66:134], image_grid(second, 10))
 
 
 class Clock:

@@ -161,7 +161,27 @@ def test_presets_and_datasets(run):
     assert "digits" in result.output
 
 
-@pytest.mark.parametrize("command", ["train", "generate", "export", "presets", "datasets"])
+def test_generate_an_animation(run, trained):
+    result = run("generate", trained / "conditional", "--frames", 3, "--label", 3, "--output", "walk.gif")
+    assert result.exit_code == 0, result.output
+    assert "20 samples in walk.gif" in result.output
+    with Image.open("walk.gif") as film:
+        assert (film.n_frames, film.size) == (3, (10 * 66 + 2, 2 * 66 + 2))
+
+
+def test_timelapse(run, trained, tmp_path):
+    result = run("timelapse", trained / "conditional", "--output", "training.gif")
+    assert result.exit_code == 0, result.output
+    epochs = len(list((trained / "conditional" / "samples").iterdir()))
+    assert f"{epochs} epochs in training.gif" in result.output
+    with Image.open("training.gif") as film:
+        assert film.n_frames == epochs
+    fails(run("timelapse", tmp_path, "--output", "x.gif"), 2, "no run folder with pictures")
+    fails(run("timelapse", trained / "conditional", "--output", "x.png"), 2, "must end in .gif or .mp4, got x.png")
+    fails(run("timelapse", trained / "conditional", "--output", "folder/"), 2, "must end in .gif or .mp4")
+
+
+@pytest.mark.parametrize("command", ["train", "generate", "timelapse", "export", "serving", "presets", "datasets"])
 def test_help_shows_every_command(run, command):
     assert command in run("--help").output
     assert run(command, "--help").exit_code == 0
@@ -230,7 +250,8 @@ def test_an_unwritable_folder(run, tmp_path):
         (["--label", "10"], 2, "label 10 is out of range: this model's labels are 0 to 9"),
         (["--num", "0"], 2, "num"),
         (["--truncation", "0"], 2, "truncation"),
-        (["--output", "x.jpg"], 2, "must end in .png or .npz"),
+        (["--output", "x.jpg"], 2, "must end in .png, .npz, .gif or .mp4, or be a folder, got x.jpg"),
+        (["--frames", "1", "--output", "x.gif"], 2, "frames"),
     ],
 )
 def test_mistakes_of_generate(run, trained, tmp_path, arguments, status, message):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_gan import report
-from keras_gan.callbacks import save_png
+from keras_gan.pictures import save_png
 
 
 def run(fcd, seed=0, **changes):

@@ -6,7 +6,7 @@ from keras_gan.callbacks.evaluation import Evaluation
 from keras_gan.callbacks.health import HealthMonitor
 from keras_gan.callbacks.progress import CSVHistory, Progress, TimeLimit
 from keras_gan.callbacks.rollback import Diverged, Rollback
-from keras_gan.callbacks.samples import SampleImages, image_grid, sample_grid, save_png
+from keras_gan.callbacks.samples import SampleImages, sample_grid
 from keras_gan.callbacks.stateful import StatefulCallback
 
 __all__ = [
@@ -22,7 +22,5 @@ __all__ = [
     "SampleImages",
     "StatefulCallback",
     "TimeLimit",
-    "image_grid",
     "sample_grid",
-    "save_png",
 ]

@@ -5,7 +5,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from PIL import Image
+
+from keras_gan.pictures import image_grid, save_png
 
 
 class SampleImages(keras.callbacks.Callback):
@@ -50,36 +51,3 @@ def sample_grid(gan, seed: int = 0) -> np.ndarray:
         images = [gan.generate(columns, labels=label, seed=seed) for label in range(rows)]
         return image_grid(np.concatenate(images), columns)
     return image_grid(gan.generate(64, seed=seed), 8)
-
-
-def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
-    """Images side by side with thin gaps, small ones enlarged smoothly, by a whole factor, to 64 pixels at most.
-
-    Args:
-        images: uint8 `(N, height, width, channels)`.
-        columns: images a row.
-
-    Returns:
-        uint8 `(rows * ..., columns * ..., channels)`.
-    """
-    scale = max(1, 64 // max(images.shape[1:3]))
-    if scale > 1:
-        size = (images.shape[2] * scale, images.shape[1] * scale)
-        enlarged = [np.asarray(_picture(image).resize(size, Image.Resampling.BICUBIC)) for image in images]
-        images = np.stack(enlarged).reshape(len(images), size[1], size[0], images.shape[3])
-    count, height, width, channels = images.shape
-    rows, gap = -(-count // columns), 2
-    grid = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, "uint8")
-    for index, image in enumerate(images):
-        top, left = gap + index // columns * (height + gap), gap + index % columns * (width + gap)
-        grid[top : top + height, left : left + width] = image
-    return grid
-
-
-def save_png(path, image: np.ndarray) -> None:
-    """Writes a uint8 image `(height, width, 1 to 4 channels)`."""
-    _picture(image).save(path)
-
-
-def _picture(image):
-    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)

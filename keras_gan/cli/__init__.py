@@ -4,9 +4,10 @@ import click
 
 from keras_gan.cli.common import OneLineErrors
 from keras_gan.cli.comparing import compare
+from keras_gan.cli.demo import demo
 from keras_gan.cli.evaluating import evaluate
 from keras_gan.cli.listing import datasets, presets
-from keras_gan.cli.sampling import export, generate
+from keras_gan.cli.sampling import export, generate, timelapse
 from keras_gan.cli.serving import serving
 from keras_gan.cli.training import train
 
@@ -17,5 +18,5 @@ def main():
     """Train GANs on images, sample from them, export them for TensorFlow and TF Serving."""
 
 
-for command in (train, generate, evaluate, compare, export, serving, presets, datasets):
+for command in (train, generate, timelapse, evaluate, compare, export, serving, demo, presets, datasets):
     main.add_command(command)

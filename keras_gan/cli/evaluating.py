@@ -42,8 +42,8 @@ def evaluate(model, dataset, image_size, num, seed, extractor, json_path, pictur
             check_writable(path.parent)
     load_tensorflow()
     from keras_gan import metrics
-    from keras_gan.callbacks import image_grid, save_png
     from keras_gan.export import load
+    from keras_gan.pictures import image_grid, save_png
 
     start = time.monotonic()
     gan = load(model)

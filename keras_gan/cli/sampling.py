@@ -1,4 +1,4 @@
-"""`generate` and `export`: what a trained model gives."""
+"""`generate`, `timelapse` and `export`: what a trained model gives."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from keras_gan.cli.common import check_writable, load_tensorflow, usage_errors
 
 @click.command()
 @click.argument("model", type=click.Path(exists=True, path_type=Path))
-@click.option("--num", type=click.IntRange(min=1), default=100, show_default=True, help="How many.")
+@click.option("--num", type=click.IntRange(min=1), help="How many.  [default: 100; 20 in an animation]")
 @click.option("--label", "labels", type=int, multiple=True, help="Of this class; several are taken in turn.")
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Sample i has the seed SEED + i."
@@ -18,12 +18,19 @@ from keras_gan.cli.common import check_writable, load_tensorflow, usage_errors
 @click.option(
     "--truncation", type=click.FloatRange(min=0, min_open=True), help="Cut latents to [-T, T]: safer, less varied."
 )
+@click.option("--frames", type=click.IntRange(min=2), default=48, show_default=True, help="Of an animation.")
 @click.option(
-    "--output", required=True, metavar="FILE.png|FILE.npz|FOLDER/", help="A grid, arrays, or an image a file."
+    "--output",
+    required=True,
+    metavar="FILE.png|FILE.npz|FILE.gif|FILE.mp4|FOLDER/",
+    help="A grid, arrays, an animation of samples that change and come back, or an image a file.",
 )
-def generate(model, num, labels, seed, truncation, output):
+def generate(model, num, labels, seed, truncation, frames, output):
     """Sample from MODEL: a run folder, a .keras file or a SavedModel folder."""
-    output = _check_output(output)
+    from keras_gan.pictures import ANIMATIONS
+
+    output = _check_output(output, (".png", ".npz", *ANIMATIONS))
+    num = num or (20 if output.suffix in ANIMATIONS else 100)
     load_tensorflow()
     from keras_gan.export import load
 
@@ -33,9 +40,31 @@ def generate(model, num, labels, seed, truncation, output):
     if gan.num_classes:
         labels = [(labels or range(gan.num_classes))[i % (len(labels) or gan.num_classes)] for i in range(num)]
     with usage_errors():
-        images = gan.generate(num, labels or None, seed=seed, truncation=truncation)
-    _write_images(output, images, labels, gan.num_classes)
+        if output.suffix in ANIMATIONS:
+            _write_walk(output, gan, num, frames, labels or None, seed, truncation)
+        else:
+            images = gan.generate(num, labels or None, seed=seed, truncation=truncation)
+            _write_images(output, images, labels, gan.num_classes)
     click.echo(f"{num:,} samples in {output}")
+
+
+@click.command()
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--output", required=True, metavar="FILE.gif|FILE.mp4", help="Where.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0, min_open=True), default=6.0, show_default=True, help="How long it takes."
+)
+def timelapse(run, output, seconds):
+    """Show how the samples of RUN, a run folder, changed while it trained."""
+    from keras_gan.pictures import ANIMATIONS, load_image, save_animation
+
+    output = _check_output(output, ANIMATIONS)
+    pictures = sorted((run / "samples").glob("epoch-*.png"))
+    if not pictures:
+        raise click.UsageError(f"{run} is no run folder with pictures of an epoch")
+    with usage_errors():
+        save_animation(output, [load_image(picture) for picture in pictures], seconds, hold=2.0)
+    click.echo(f"{len(pictures):,} epochs in {output}")
 
 
 @click.command()
@@ -53,26 +82,41 @@ def export(model, export_dir):
     click.echo(f"SavedModel in {export_next(gan, export_dir)}")
 
 
-def _check_output(output):
+def _check_output(output, suffixes):
     path = Path(output)
     folder = output.endswith(("/", os.sep)) or path.is_dir() or not path.suffix
     if folder and path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise click.UsageError(f"{path} is not an empty folder")
-    if not folder and path.suffix not in (".png", ".npz"):
-        raise click.UsageError(f"--output must end in .png or .npz, or be a folder, got {output}")
+    if (folder and ".png" not in suffixes) or (not folder and path.suffix not in suffixes):
+        known = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}" + (", or be a folder" if ".png" in suffixes else "")
+        raise click.UsageError(f"--output must end in {known}, got {output}")
     check_writable(path.parent)
     return path
+
+
+def _columns(num, labels, num_classes):
+    cycle = num_classes if num_classes and num_classes <= 16 and len(set(labels)) == num_classes else 10
+    return min(cycle, num)
+
+
+def _write_walk(output, gan, num, frames, labels, seed, truncation):
+    from keras_gan.pictures import image_grid, save_animation
+    from keras_gan.sampling import circle
+
+    walk = circle(gan, num, frames, labels, seed, truncation)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    columns = _columns(num, labels, gan.num_classes)
+    save_animation(output, [image_grid(images, columns) for images in walk])
 
 
 def _write_images(output, images, labels, num_classes):
     import numpy as np
 
-    from keras_gan.callbacks import image_grid, save_png
+    from keras_gan.pictures import image_grid, save_png
 
     output.parent.mkdir(parents=True, exist_ok=True)
     if output.suffix == ".png":
-        cycle = num_classes if num_classes and num_classes <= 16 and len(set(labels)) == num_classes else 10
-        save_png(output, image_grid(images, min(cycle, len(images))))
+        save_png(output, image_grid(images, _columns(len(images), labels, num_classes)))
     elif output.suffix == ".npz":
         np.savez_compressed(output, images=images, **({"labels": np.asarray(labels)} if labels else {}))
     else:

@@ -1,0 +1,28 @@
+"""`demo`: a page to play with a model in the browser."""
+
+import importlib.util
+from pathlib import Path
+
+import click
+
+from keras_gan.cli.common import load_tensorflow
+
+
+@click.command()
+@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 lets other machines in.")
+@click.option("--port", type=click.IntRange(1, 65535), help="[default: the first free one from 7860 on]")
+@click.option("--share", is_flag=True, help="Through a public link of Gradio's, for three days.")
+@click.option("--open/--no-open", "browse", default=False, show_default=True, help="The browser.")
+def demo(model, host, port, share, browse):
+    """Open a page to play with MODEL: a run folder, a .keras file or a SavedModel folder."""
+    if not importlib.util.find_spec("gradio"):
+        raise click.UsageError('the page needs another package: pip install "keras_gan[demo]"')
+    load_tensorflow()
+    from keras_gan import runs
+    from keras_gan.demo import LOOK, page, title_of
+    from keras_gan.export import load
+
+    names = runs.read(model).data.get("class_names") if runs.is_run(model) else None
+    blocks = page(load(model), title_of(model), names or ())
+    blocks.launch(server_name=host, server_port=port, share=share, inbrowser=browse, **LOOK)

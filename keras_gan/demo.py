@@ -1,0 +1,145 @@
+"""A page to play with a model in the browser, by Gradio (extra `demo`)."""
+
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+# Nothing leaves the machine. Gradio reads this when it is imported.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import gradio as gr
+import numpy as np
+
+from keras_gan.gan import GAN
+from keras_gan.pictures import enlarged, image_grid, save_animation
+from keras_gan.sampling import between
+
+MOST = 100
+FRAMES = 48
+LARGE = 256
+FONT = ("system-ui", "sans-serif")
+LOOK = {
+    "theme": gr.themes.Soft(primary_hue="indigo", font=FONT, font_mono=("ui-monospace", "monospace")),
+    "css": ".gradio-container {max-width: 1100px !important; margin: auto}",
+    "footer_links": [],
+}
+
+
+def page(model, title: str, class_names=()) -> gr.Blocks:
+    """The page of a model.
+
+    Args:
+        model: a `GAN` or `SavedGAN` of images.
+        title: what the page calls it.
+        class_names: names of the classes of a conditional model, if they are known.
+
+    Returns:
+        what `launch(**LOOK)` shows.
+
+    Raises:
+        ValueError: if the model's samples are no images.
+    """
+    if len(model.image_shape) != 3:
+        raise ValueError(f"the page shows images, and this model's samples are of shape {model.image_shape}")
+    folder = tempfile.TemporaryDirectory()
+    classes = [(_class_name(number, class_names), number) for number in range(model.num_classes or 0)]
+
+    def draw(num, seed, truncation, label=None):
+        labels = None if label is None or label < 0 else int(label)
+        images = _said(model.generate, int(num), labels, int(seed or 0), _cut(truncation))
+        columns = len(classes) if labels is None and 0 < len(classes) <= 16 else 10
+        return _shown(image_grid(images, min(columns, len(images))))
+
+    def on_the_way(shares, first, last, truncation, labels):
+        seeds = (int(first or 0), int(last or 0))
+        labels = [int(label) for label in labels] * (2 // len(labels)) if labels else None
+        return _said(between, model, seeds, shares, labels, _cut(truncation))
+
+    def stop(share, first, last, truncation, *labels):
+        return _shown(enlarged(on_the_way([share], first, last, truncation, labels), LARGE)[0])
+
+    def animate(first, last, truncation, *labels):
+        # There and back, so that it goes round.
+        shares = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(FRAMES) / FRAMES)
+        frames = enlarged(on_the_way(shares, first, last, truncation, labels), LARGE)
+        film = Path(folder.name) / f"{secrets.token_hex(8)}.gif"
+        save_animation(film, frames)
+        return film
+
+    with gr.Blocks(title=title) as blocks:
+        gr.Markdown(f"# {title}\n{_what(model)}")
+        with gr.Tab("Samples"), gr.Row():
+            with gr.Column(scale=1, min_width=260):
+                label = [gr.Dropdown([("each in turn", -1), *classes], value=-1, label="Class")] if classes else []
+                num = gr.Slider(1, MOST, value=50 if classes else 64, step=1, label="How many")
+                seed = _seed_box("Seed", 0)
+                truncation = _truncation_box()
+                new = gr.Button("Other seeds", variant="primary")
+                gr.Markdown("Image *i* has the seed *seed + i*: a seed and a class are one picture, always.")
+            with gr.Column(scale=3):
+                grid = gr.Image(label="Samples", format="png", buttons=["download", "fullscreen"])
+        with gr.Tab("In between"), gr.Row():
+            with gr.Column(scale=1, min_width=260):
+                first, last = _seed_box("From seed", 0), _seed_box("To seed", 1)
+                ends = ("From class", "To class") if isinstance(model, GAN) else ("Class",)
+                labels = [gr.Dropdown(classes, value=number, label=end) for number, end in enumerate(ends) if classes]
+                walk_truncation = _truncation_box()
+                share = gr.Slider(0.0, 1.0, value=0.5, step=0.01, label="Share of the way")
+                move = gr.Button("Animate", variant="primary")
+            with gr.Column(scale=1):
+                still = gr.Image(label="On the way", format="png", buttons=["download"])
+            with gr.Column(scale=1):
+                film = gr.Image(label="Animation", type="filepath", buttons=["download"])
+
+        settings = [num, seed, truncation, *label]
+        way = [share, first, last, walk_truncation, *labels]
+        for change in (*(box.change for box in settings), blocks.load):
+            change(draw, settings, grid, show_progress="hidden", trigger_mode="always_last", api_visibility="private")
+        for change in (*(box.change for box in way), blocks.load):
+            change(stop, way, still, show_progress="hidden", trigger_mode="always_last", api_visibility="private")
+        new.click(lambda: secrets.randbelow(10**6), None, seed, api_visibility="private")
+        move.click(animate, way[1:], film, api_visibility="private")
+    return blocks
+
+
+def _seed_box(label, value):
+    return gr.Number(value, label=label, precision=0, minimum=0)
+
+
+def _truncation_box():
+    return gr.Slider(0.1, 2.0, value=2.0, step=0.1, label="Truncation", info="lower: safer, less varied; 2: none")
+
+
+def _cut(truncation):
+    return None if truncation >= 2.0 else float(truncation)
+
+
+def _class_name(number, names):
+    name = names[number] if number < len(names) else ""
+    return str(number) if name in ("", str(number)) else f"{number}: {name}"
+
+
+def _what(model):
+    height, width, channels = model.image_shape
+    colours = {1: "gray", 3: "in colour"}.get(channels, f"of {channels} channels")
+    classes = f", {model.num_classes} classes" if model.num_classes else ""
+    return f"Images of {width} x {height} pixels, {colours}{classes}. Made by a GAN: none of them is real."
+
+
+def _said(function, *arguments):
+    """Calls a function; what it raises is said on the page."""
+    try:
+        return function(*arguments)
+    except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
+def _shown(image):
+    return image[..., 0] if image.shape[-1] == 1 else image[..., :3]
+
+
+def title_of(path) -> str:
+    """What a page calls the model at a path."""
+    path = Path(path).resolve()
+    return path.parent.name if path.name.isdigit() else path.stem
