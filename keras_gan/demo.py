@@ -12,7 +12,7 @@ import gradio as gr
 import numpy as np
 
 from keras_gan.gan import GAN
-from keras_gan.pictures import enlarged, image_grid, save_animation
+from keras_gan.pictures import columns, enlarged, image_grid, save_animation
 from keras_gan.sampling import between
 
 MOST = 100
@@ -21,7 +21,7 @@ LARGE = 256
 FONT = ("system-ui", "sans-serif")
 LOOK = {
     "theme": gr.themes.Soft(primary_hue="indigo", font=FONT, font_mono=("ui-monospace", "monospace")),
-    "css": ".gradio-container {max-width: 1100px !important; margin: auto}",
+    "css": ".gradio-container {max-width: 1100px !important; margin: auto; width: 100%}",
     "footer_links": [],
 }
 
@@ -48,8 +48,7 @@ def page(model, title: str, class_names=()) -> gr.Blocks:
     def draw(num, seed, truncation, label=None):
         labels = None if label is None or label < 0 else int(label)
         images = _said(model.generate, int(num), labels, int(seed or 0), _cut(truncation))
-        columns = len(classes) if labels is None and 0 < len(classes) <= 16 else 10
-        return _shown(image_grid(images, min(columns, len(images))))
+        return _shown(image_grid(images, columns(len(images), len(classes) if labels is None else 0)))
 
     def on_the_way(shares, first, last, truncation, labels):
         seeds = (int(first or 0), int(last or 0))
@@ -67,7 +66,7 @@ def page(model, title: str, class_names=()) -> gr.Blocks:
         save_animation(film, frames)
         return film
 
-    with gr.Blocks(title=title) as blocks:
+    with gr.Blocks(title=title, fill_width=True) as blocks:
         gr.Markdown(f"# {title}\n{_what(model)}")
         with gr.Tab("Samples"), gr.Row():
             with gr.Column(scale=1, min_width=260):
@@ -87,9 +86,8 @@ def page(model, title: str, class_names=()) -> gr.Blocks:
                 walk_truncation = _truncation_box()
                 share = gr.Slider(0.0, 1.0, value=0.5, step=0.01, label="Share of the way")
                 move = gr.Button("Animate", variant="primary")
-            with gr.Column(scale=1):
+            with gr.Column(scale=2):
                 still = gr.Image(label="On the way", format="png", buttons=["download"])
-            with gr.Column(scale=1):
                 film = gr.Image(label="Animation", type="filepath", buttons=["download"])
 
         settings = [num, seed, truncation, *label]

@@ -252,7 +252,8 @@ class GAN(keras.Model):
 
     def generate_from_latents(self, latents, labels=None) -> np.ndarray:
         """Samples as `generate` gives them, of latents `(num, latent_dim)` and label rows `(num, num_classes)`."""
-        images = self.ema_generator(_inputs(latents, labels), training=False)
+        rows = None if labels is None else ops.convert_to_tensor(labels, "float32")
+        images = self.ema_generator(_inputs(ops.convert_to_tensor(latents, "float32"), rows), training=False)
         return ops.convert_to_numpy(to_uint8(images) if len(images.shape) == 4 else images)
 
     def export(self, filepath):

@@ -28,6 +28,11 @@ def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
     return grid
 
 
+def columns(num: int, classes: int = 0) -> int:
+    """Columns of a grid of `num` images, about ten: with `classes` in turn, each column shows one class."""
+    return min(num, classes * max(1, 10 // classes) if 0 < classes <= 16 else 10)
+
+
 def enlarged(images: np.ndarray, pixels: int) -> np.ndarray:
     """Images uint8 `(N, height, width, channels)`, larger by the whole factor that leaves no side above `pixels`."""
     scale = max(1, pixels // max(images.shape[1:3]))

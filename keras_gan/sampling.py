@@ -12,7 +12,7 @@ def sample(render, num: int, labels, seed: int, truncation: float | None, latent
 
     Args:
         render: function of latents float32 `(n, latent_dim)` and one-hot labels float32 `(n, num_classes)` or `None`,
-            that returns an array of `n` samples.
+            that returns `n` samples.
         num: how many, an int >= 1.
         labels: as `one_hot_labels` takes them.
         seed: int >= 0.
@@ -39,7 +39,7 @@ def sample(render, num: int, labels, seed: int, truncation: float | None, latent
     for start in range(0, num, BATCH):
         rows = slice(start, start + BATCH)
         latents = latents_of_seeds(seeds[rows], latent_dim, limit)
-        batches.append(render(latents, None if labels is None else labels[rows]))
+        batches.append(ops.convert_to_numpy(render(latents, None if labels is None else tf.constant(labels[rows]))))
     return np.concatenate(batches)
 
 

@@ -116,13 +116,13 @@ def wait_for(page, label, expected):
 
 
 def choose(page, label, option):
-    page.get_by_label(label, exact=True).click()
+    page.get_by_label(label, exact=True).locator("visible=true").click()
     page.get_by_role("option", name=option, exact=True).click()
 
 
 def test_the_page(gan, model, browser, tmp_path):
     with served(model / "shapes") as address, opened(browser, address) as page:
-        first = image_grid(gan.generate(50), 3)[..., 0]
+        first = image_grid(gan.generate(50), 9)[..., 0]
         wait_for(page, "Samples", first)
         data = picture(page, "Samples")
         page.screenshot(path=tmp_path / "samples.png")
@@ -148,7 +148,7 @@ def test_the_page(gan, model, browser, tmp_path):
 
 def test_on_a_phone_with_a_saved_model(gan, model, browser, tmp_path):
     with served(model / "saved" / "1") as address, opened(browser, address, 390, 844) as page:
-        wait_for(page, "Samples", image_grid(gan.generate(50), 3)[..., 0])
+        wait_for(page, "Samples", image_grid(gan.generate(50), 9)[..., 0])
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         page.screenshot(path=tmp_path / "phone.png", full_page=True)
         page.get_by_role("tab", name="In between").click()

@@ -16,6 +16,14 @@ def test_image_grid_places_images_row_by_row_and_enlarges_small_ones():
     assert pictures.image_grid(np.zeros((4, 64, 100, 3), "uint8"), 4).shape == (68, 410, 3)
 
 
+@pytest.mark.parametrize(
+    ("num", "classes", "expected"),
+    [(50, 0, 10), (7, 0, 7), (50, 10, 10), (50, 3, 9), (2, 3, 2), (50, 4, 8), (50, 14, 14), (50, 17, 10), (50, 1, 10)],
+)
+def test_columns_keep_a_class_in_a_column(num, classes, expected):
+    assert pictures.columns(num, classes) == expected
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_png(tmp_path, channels):
     image = np.random.default_rng(0).integers(0, 255, (5, 6, channels), dtype="uint8")

@@ -44,7 +44,7 @@ def generate(model, num, labels, seed, truncation, frames, output):
             _write_walk(output, gan, num, frames, labels or None, seed, truncation)
         else:
             images = gan.generate(num, labels or None, seed=seed, truncation=truncation)
-            _write_images(output, images, labels, gan.num_classes)
+            _write_images(output, images, labels)
     click.echo(f"{num:,} samples in {output}")
 
 
@@ -94,29 +94,24 @@ def _check_output(output, suffixes):
     return path
 
 
-def _columns(num, labels, num_classes):
-    cycle = num_classes if num_classes and num_classes <= 16 and len(set(labels)) == num_classes else 10
-    return min(cycle, num)
-
-
 def _write_walk(output, gan, num, frames, labels, seed, truncation):
-    from keras_gan.pictures import image_grid, save_animation
+    from keras_gan.pictures import columns, image_grid, save_animation
     from keras_gan.sampling import circle
 
     walk = circle(gan, num, frames, labels, seed, truncation)
     output.parent.mkdir(parents=True, exist_ok=True)
-    columns = _columns(num, labels, gan.num_classes)
-    save_animation(output, [image_grid(images, columns) for images in walk])
+    wide = columns(num, len(set(labels or ())))
+    save_animation(output, [image_grid(images, wide) for images in walk])
 
 
-def _write_images(output, images, labels, num_classes):
+def _write_images(output, images, labels):
     import numpy as np
 
-    from keras_gan.pictures import image_grid, save_png
+    from keras_gan.pictures import columns, image_grid, save_png
 
     output.parent.mkdir(parents=True, exist_ok=True)
     if output.suffix == ".png":
-        save_png(output, image_grid(images, _columns(len(images), labels, num_classes)))
+        save_png(output, image_grid(images, columns(len(images), len(set(labels or ())))))
     elif output.suffix == ".npz":
         np.savez_compressed(output, images=images, **({"labels": np.asarray(labels)} if labels else {}))
     else:
