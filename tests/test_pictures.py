@@ -46,6 +46,8 @@ def test_gif(tmp_path, channels):
     assert durations == [200, 200, 1200]
 
 
+# imageio leaves the pipes of the process that reads the film to the garbage collector.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_mp4(tmp_path):
     imageio = pytest.importorskip("imageio.v3")
     frames = [np.full((33, 47, 1), shade, "uint8") for shade in (0, 100, 200)]
