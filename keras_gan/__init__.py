@@ -8,7 +8,6 @@ __version__ = "0.1.0"
 __all__ = [
     "GAN",
     "augmentation",
-    "balance",
     "callbacks",
     "comparison",
     "datasets",
@@ -32,7 +31,7 @@ __all__ = [
 # know the classes before it loads a model: they register themselves as soon as it is there.
 @when_imported("keras")
 def _register(_):
-    for name in ("augmentation", "balance", "layers", "losses", "regularizers", "updates", "gan", "metrics.streaming"):
+    for name in ("augmentation", "layers", "losses", "regularizers", "updates", "gan", "metrics.streaming"):
         importlib.import_module(f"keras_gan.{name}")
 
 

@@ -2,14 +2,12 @@
 
 import dataclasses
 import difflib
-import math
 import types
 
 import keras
 
 from keras_gan import losses, networks, regularizers
 from keras_gan.augmentation import DEFAULT, TRANSFORMATIONS
-from keras_gan.balance import GapAwareAdam
 
 GENERATORS = {
     "mlp": networks.mlp_generator,
@@ -49,20 +47,10 @@ INITIALIZERS = {
     "small_residual": "small_residual",
 }
 # What a discriminator loses that cannot tell.
-IDEAL_LOSSES = {
-    "non_saturating": 2 * math.log(2),
-    "minimax": 2 * math.log(2),
-    "least_squares": 0.25,
-    "hinge": 2.0,
-    "relativistic": math.log(2),
-}
 OPTIMIZERS = {
     "adam": lambda rate, config: keras.optimizers.Adam(rate, config.beta_1, config.beta_2),
     "rmsprop": lambda rate, config: keras.optimizers.RMSprop(rate, rho=config.beta_2),
     "sgd": lambda rate, config: keras.optimizers.SGD(rate, momentum=config.beta_1),
-    "gap_aware": lambda rate, config: GapAwareAdam(
-        rate, config.beta_1, config.beta_2, ideal_loss=IDEAL_LOSSES[config.loss]
-    ),
 }
 SCHEDULES = {
     "constant": lambda rate, config: rate,
@@ -97,8 +85,7 @@ class Config:
         augmentation: `none`, `default`, or names of `augmentation.TRANSFORMATIONS` joined by +.
         augmentation_probability: of each transformation; where it starts, with `adaptive_augmentation`.
         adaptive_augmentation: whether `callbacks.AdaptiveAugmentation` moves the probability.
-        generator_optimizer, discriminator_optimizer: `adam`, `rmsprop` or `sgd`; for the discriminator `gap_aware` too,
-            which is slower where it leads.
+        generator_optimizer, discriminator_optimizer: `adam`, `rmsprop` or `sgd`.
         generator_learning_rate, discriminator_learning_rate: where the schedules begin.
         beta_1, beta_2: of Adam; the momentum of SGD, and rho of RMSprop.
         generator_schedule, discriminator_schedule: `constant`, `step` (times `decay_rate` each `decay_steps`), `linear`
@@ -198,10 +185,6 @@ def _check_loss(config):
         raise ValueError(f"{len(parts)} losses ({config.loss}) for {heads} of the discriminator: give one, or one each")
     if config.label_smoothing and not {*parts} <= SMOOTHED:
         raise ValueError(f"the loss {config.loss} has no target to smooth: leave out label_smoothing")
-    gap_aware = [player for player in PLAYERS if getattr(config, f"{player}_optimizer") == "gap_aware"]
-    if "generator" in gap_aware or (gap_aware and config.loss not in IDEAL_LOSSES):
-        names = ", ".join(IDEAL_LOSSES)
-        raise ValueError(f"the optimizer gap_aware is for the discriminator, and for one of the losses {names}")
 
 
 def members(text: str) -> list[str]:

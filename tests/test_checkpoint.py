@@ -92,7 +92,7 @@ def with_all_that_has_a_state(_):
     generator = kg.networks.resnet_generator((8, 8, 1), 3, latent_dim=4, width=8)
     discriminator = kg.networks.dcgan_discriminator((8, 8, 1), 3, width=8, spectral_normalization=True, dropout=0.2)
     gan = kg.GAN(generator, discriminator, kg.augmentation.Augmentation(probability=0.3), seed=1)
-    gan.compile(discriminator_optimizer=kg.balance.GapAwareAdam(2e-3), regularizers=[kg.regularizers.LeCam(0.1)])
+    gan.compile(regularizers=[kg.regularizers.LeCam(0.1)])
     return gan
 
 

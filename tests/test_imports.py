@@ -8,7 +8,6 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "keras_gan"
 LEAVES = {
     "augmentation",
-    "balance",
     "checkpoints",
     "checks",
     "datasets",
@@ -43,7 +42,7 @@ ALLOWED = {
     "export": {"checkpoints", "gan", "layers", "sampling", "serving"},
     "demo": {"gan", "pictures", "sampling"},
     "comparison": {"callbacks", "datasets", "metrics", "presets"},
-    "config": {"augmentation", "balance", "losses", "networks", "regularizers"},
+    "config": {"augmentation", "losses", "networks", "regularizers"},
     "presets": {"augmentation", "config", "gan", "layers", "losses", "networks", "updates"},
     "cli": {
         "cli",
