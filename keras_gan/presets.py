@@ -35,8 +35,8 @@ __all__ = ["PRESETS", "Config", "build", "cnn", "dcgan", "mlp", "override", "pre
 def dcgan() -> Config:
     """Transposed and strided convolutions, cross-entropy with R1: the best pictures in two minutes.
 
-    `train --dataset mnist --conditional --minutes 2` on two cores: label agreement 99.2 to 99.4 %, Fréchet distance 2.4
-    to 3.0 over three seeds, twice (`benchmarks/mnist_score.py`).
+    `train --dataset mnist --conditional --minutes 2` on two cores: FCD 1.5 to 1.7, label accuracy 99.5 to 99.6 % over
+    three seeds (`evaluate`).
     """
     return Config(
         r1=0.3,
@@ -52,8 +52,8 @@ def dcgan() -> Config:
 def mlp() -> Config:
     """The first GAN, with the numbers of the tutorials: dense networks, cross-entropy, Adam 2e-4.
 
-    `train --dataset mnist --conditional --preset mlp`, three and a half minutes on two cores: label agreement 95.6 %,
-    Fréchet distance 59 (`benchmarks/mnist_score.py`).
+    `train --dataset mnist --conditional --preset mlp`, two and a half minutes on two cores: FCD 42, label
+    accuracy 95.2 % (`evaluate`).
     """
     return Config(
         generator="mlp",
