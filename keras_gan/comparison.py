@@ -56,26 +56,13 @@ def settings(text: str, base=None):
     from keras_gan import presets
 
     name, _, changes = text.partition(":")
-    pairs = dict(pair(change) for change in changes.split(",") if change)
     if "/" in name:
         generator, _, discriminator = name.partition("/")
         networks = {"generator": generator, "discriminator": discriminator}
         config = presets.override(base or presets.preset("dcgan"), networks)
     else:
         config = presets.preset(name)
-    return presets.override(config, pairs)
-
-
-def pair(text: str) -> tuple[str, str]:
-    """Key and value of KEY=VALUE.
-
-    Raises:
-        ValueError: if it is something else.
-    """
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise ValueError(f"settings are KEY=VALUE, got {text!r}")
-    return key.strip().replace("-", "_"), value
+    return presets.override(config, presets.pairs(change for change in changes.split(",") if change))
 
 
 def start(run: Run, folder: Path) -> dict:
@@ -125,8 +112,7 @@ def work(folder: Path) -> None:
     gan = presets.build(config, data.image_shape, data.num_classes, curve)
     clock = callbacks.TimeLimit(config.minutes or float("inf"))
     checkpoint = callbacks.Checkpoint(folder / "checkpoints", keep=1)
-    batch = next(data.batches(min(512, len(data)), config.seed).as_numpy_iterator())
-    watch = callbacks.HealthMonitor(*(batch if isinstance(batch, tuple) else (batch,)))
+    watch = callbacks.HealthMonitor(*data.draw(512, config.seed))
     checkpoint.stateful = [callbacks.Rollback(checkpoint), clock, watch]
     if config.adaptive_augmentation:
         checkpoint.stateful.append(callbacks.AdaptiveAugmentation())

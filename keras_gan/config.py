@@ -230,6 +230,19 @@ _NOT_NEGATIVE = ("generator_learning_rate", "discriminator_learning_rate", "warm
 _BELOW_ONE = ("beta_1", "beta_2", "ema_decay", "dropout", "label_smoothing")
 
 
+def pairs(texts) -> dict[str, str]:
+    """Keys and values of texts KEY=VALUE; in a key a dash is an underscore.
+
+    Raises:
+        ValueError: if one is something else.
+    """
+    split = [text.partition("=") for text in texts]
+    for key, equals, _ in split:
+        if not equals:
+            raise ValueError(f"settings are KEY=VALUE, got {key!r}")
+    return {key.strip().replace("-", "_"): value for key, _, value in split}
+
+
 def override(config: Config, settings: dict[str, str]) -> Config:
     """Settings replaced by text, as `--set KEY=VALUE` gives it; `none` stands for `None`.
 

@@ -64,6 +64,11 @@ class ImageDataset:
             raise ValueError(f"batch size {batch_size} does not fit {self.name}: it has {len(self):,} images")
         return len(self) // batch_size
 
+    def draw(self, num: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
+        """Images, as many as there are at most, and their labels or `None`: the first batch of that size."""
+        batch = next(self.batches(min(num, len(self)), seed).as_numpy_iterator())
+        return batch if self.labels is not None else (batch, None)
+
     def batches(self, batch_size: int, seed: int = 0, start_step: int = 0) -> tf.data.Dataset:
         """An endless stream of whole batches, completely shuffled anew each pass: give `fit()` `steps_per_epoch`.
 

@@ -12,7 +12,7 @@ import gradio as gr
 import numpy as np
 
 from keras_gan.gan import GAN
-from keras_gan.pictures import columns, enlarged, image_grid, save_animation
+from keras_gan.pictures import columns, enlarged, image_grid, picture, save_animation
 from keras_gan.sampling import between
 
 MOST = 100
@@ -48,7 +48,7 @@ def page(model, title: str, class_names=()) -> gr.Blocks:
     def draw(num, seed, truncation, label=None):
         labels = None if label is None or label < 0 else int(label)
         images = _said(model.generate, int(num), labels, int(seed or 0), _cut(truncation))
-        return _shown(image_grid(images, columns(len(images), len(classes) if labels is None else 0)))
+        return picture(image_grid(images, columns(len(images), len(classes) if labels is None else 0)))
 
     def on_the_way(shares, first, last, truncation, labels):
         seeds = (int(first or 0), int(last or 0))
@@ -56,7 +56,7 @@ def page(model, title: str, class_names=()) -> gr.Blocks:
         return _said(between, model, seeds, shares, labels, _cut(truncation))
 
     def stop(share, first, last, truncation, *labels):
-        return _shown(enlarged(on_the_way([share], first, last, truncation, labels), LARGE)[0])
+        return picture(enlarged(on_the_way([share], first, last, truncation, labels), LARGE)[0])
 
     def animate(first, last, truncation, *labels):
         # There and back, so that it goes round.
@@ -131,10 +131,6 @@ def _said(function, *arguments):
         return function(*arguments)
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from error
-
-
-def _shown(image):
-    return image[..., 0] if image.shape[-1] == 1 else image[..., :3]
 
 
 def title_of(path) -> str:

@@ -103,7 +103,8 @@ def _endpoints(gan, discriminator):
         return {"image_bytes": tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)}
 
     def discriminate(sample, label=None):
-        real = limited(ops.cast(sample, "float32") / 127.5 - 1.0 if is_image else sample)
+        sample = limited(sample)
+        real = ops.cast(sample, "float32") / 127.5 - 1.0 if is_image else sample
         logits = discriminator(with_labels(real, label), training=False)
         return {"logit": ops.mean(logits, axis=tuple(range(1, len(logits.shape))))}
 

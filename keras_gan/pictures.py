@@ -39,13 +39,13 @@ def enlarged(images: np.ndarray, pixels: int) -> np.ndarray:
     if scale == 1:
         return images
     size = (images.shape[2] * scale, images.shape[1] * scale)
-    larger = [np.asarray(_picture(image).resize(size, Image.Resampling.BICUBIC)) for image in images]
+    larger = [np.asarray(picture(image).resize(size, Image.Resampling.BICUBIC)) for image in images]
     return np.stack(larger).reshape(len(images), size[1], size[0], images.shape[3])
 
 
 def save_png(path, image: np.ndarray) -> None:
     """Writes a uint8 image `(height, width, 1 to 4 channels)`."""
-    _picture(image).save(path)
+    picture(image).save(path)
 
 
 def save_animation(path, frames, seconds: float = 4.0, hold: float = 0.0) -> None:
@@ -65,7 +65,7 @@ def save_animation(path, frames, seconds: float = 4.0, hold: float = 0.0) -> Non
         raise ValueError(f"an animation must end in {' or '.join(ANIMATIONS)}, got {path}")
     each = seconds / len(frames)
     if suffix == ".gif":
-        first, *others = [_picture(frame) for frame in frames]
+        first, *others = [picture(frame) for frame in frames]
         # Whole hundredths of a second are all that the format knows.
         durations = [10 * max(2, round(100 * each))] * len(frames)
         durations[-1] += round(1000 * hold)
@@ -88,5 +88,6 @@ def load_image(path) -> np.ndarray:
     return image if image.ndim == 3 else image[..., np.newaxis]
 
 
-def _picture(image):
+def picture(image: np.ndarray) -> Image.Image:
+    """A uint8 image `(height, width, 1 to 4 channels)` as Pillow has it."""
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)

@@ -22,6 +22,7 @@ from keras_gan.config import (
     choose,
     members,
     override,
+    pairs,
     transformations,
 )
 from keras_gan.gan import GAN
@@ -29,7 +30,7 @@ from keras_gan.layers import dtype_policy
 from keras_gan.losses import PerHead
 from keras_gan.updates import Warmup
 
-__all__ = ["PRESETS", "Config", "build", "cnn", "dcgan", "mlp", "override", "preset", "resolve_precision"]
+__all__ = ["PRESETS", "Config", "build", "cnn", "dcgan", "mlp", "override", "pairs", "preset", "resolve_precision"]
 
 
 def dcgan() -> Config:

@@ -28,19 +28,8 @@ def sample(render, num: int, labels, seed: int, truncation: float | None, latent
     """
     if num < 1:
         raise ValueError(f"the number of samples must be at least 1, got {num}")
-    if not 0 <= seed <= np.iinfo("int64").max - num:
-        raise ValueError(f"seed must be an int >= 0 that fits 64 bits, got {seed}")
-    if truncation is not None and not truncation > 0:
-        raise ValueError(f"truncation must be a number > 0, got {truncation!r}")
-    labels = one_hot_labels(num, labels, num_classes)
-    seeds = np.arange(seed, seed + num, dtype="int64")
-    limit = np.float32(np.inf if truncation is None else truncation)
-    batches = []
-    for start in range(0, num, BATCH):
-        rows = slice(start, start + BATCH)
-        latents = latents_of_seeds(seeds[rows], latent_dim, limit)
-        batches.append(ops.convert_to_numpy(render(latents, None if labels is None else tf.constant(labels[rows]))))
-    return np.concatenate(batches)
+    latents = _latents(seed, num, truncation, latent_dim)
+    return _in_batches(render, latents, one_hot_labels(num, labels, num_classes))
 
 
 def circle(model, num: int, frames: int, labels=None, seed: int = 0, truncation: float | None = None) -> np.ndarray:
@@ -57,12 +46,15 @@ def circle(model, num: int, frames: int, labels=None, seed: int = 0, truncation:
 
     Returns:
         array `(frames, num, ...)`.
+
+    Raises:
+        ValueError: as `GAN.generate` does.
     """
+    first, second = np.split(_latents(seed, 2 * num, truncation, model.latent_dim).numpy(), 2)
     labels = one_hot_labels(num, labels, model.num_classes)
-    ends = [_latents(model, np.arange(first, first + num), truncation) for first in (seed, seed + num)]
     angles = 2.0 * np.pi * np.arange(frames) / frames
-    latents = [np.float32(np.cos(angle)) * ends[0] + np.float32(np.sin(angle)) * ends[1] for angle in angles]
-    return np.stack([model.generate_from_latents(each, labels) for each in latents])
+    latents = [np.float32(np.cos(angle)) * first + np.float32(np.sin(angle)) * second for angle in angles]
+    return np.stack([_in_batches(model.generate_from_latents, each, labels) for each in latents])
 
 
 def between(model, seeds, shares, labels=None, truncation: float | None = None) -> np.ndarray:
@@ -79,9 +71,12 @@ def between(model, seeds, shares, labels=None, truncation: float | None = None) 
 
     Returns:
         array `(len(shares), ...)`.
+
+    Raises:
+        ValueError: as `GAN.generate` does.
     """
     shares = np.asarray(shares, "float32")[:, np.newaxis]
-    first, last = _latents(model, np.asarray(seeds), truncation)
+    first, last = (_latents(seed, 1, truncation, model.latent_dim).numpy()[0] for seed in seeds)
     cosine = np.dot(first, last) / (np.linalg.norm(first) * np.linalg.norm(last))
     angle = np.arccos(np.clip(cosine, -1.0, 1.0))
     if np.sin(angle) < 1e-4:
@@ -91,12 +86,26 @@ def between(model, seeds, shares, labels=None, truncation: float | None = None) 
     rows = one_hot_labels(2, (0, 0) if labels is None and model.num_classes else labels, model.num_classes)
     if rows is not None:
         rows = (1.0 - shares) * rows[0] + shares * rows[1]
-    return model.generate_from_latents(latents.astype("float32"), rows)
+    return _in_batches(model.generate_from_latents, latents.astype("float32"), rows)
 
 
-def _latents(model, seeds, truncation):
+def _latents(seed, num, truncation, latent_dim):
+    """Latents of the seeds `seed, seed + 1, ...`, float32 tensor `(num, latent_dim)`."""
+    if not 0 <= seed <= np.iinfo("int64").max - num:
+        raise ValueError(f"seed must be an int >= 0 that fits 64 bits, got {seed}")
+    if truncation is not None and not truncation > 0:
+        raise ValueError(f"truncation must be a number > 0, got {truncation!r}")
     limit = np.float32(np.inf if truncation is None else truncation)
-    return latents_of_seeds(seeds.astype("int64"), model.latent_dim, limit).numpy()
+    return latents_of_seeds(np.arange(seed, seed + num, dtype="int64"), latent_dim, limit)
+
+
+def _in_batches(render, latents, labels):
+    batches = []
+    for start in range(0, len(latents), BATCH):
+        rows = slice(start, start + BATCH)
+        some = None if labels is None else tf.constant(labels[rows])
+        batches.append(ops.convert_to_numpy(render(latents[rows], some)))
+    return np.concatenate(batches)
 
 
 @tf.function(reduce_retracing=True, autograph=False)

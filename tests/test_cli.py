@@ -170,11 +170,11 @@ def test_generate_an_animation(run, trained):
 
 
 def test_timelapse(run, trained, tmp_path):
-    result = run("timelapse", trained / "conditional", "--output", "training.gif")
+    result = run("timelapse", trained / "conditional", "--output", "new/training.gif")
     assert result.exit_code == 0, result.output
     epochs = len(list((trained / "conditional" / "samples").iterdir()))
-    assert f"{epochs} epochs in training.gif" in result.output
-    with Image.open("training.gif") as film:
+    assert f"{epochs} epochs in new/training.gif" in result.output
+    with Image.open("new/training.gif") as film:
         assert film.n_frames == epochs
     fails(run("timelapse", tmp_path, "--output", "x.gif"), 2, "no run folder with pictures")
     fails(run("timelapse", trained / "conditional", "--output", "x.png"), 2, "must end in .gif or .mp4, got x.png")

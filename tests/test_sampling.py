@@ -45,6 +45,20 @@ def test_between_a_seed_and_itself_stays():
     assert (way[:, 6] == 1.0).all()
 
 
+def test_many_walk_in_batches():
+    walk = circle(Mirror(), 300, 2, seed=1)
+    np.testing.assert_array_equal(walk[0, :, :6], latents(*range(1, 301)))
+    assert walk.shape == (2, 300, 9)
+
+
+@pytest.mark.parametrize(("seed", "truncation"), [(-1, None), (2**63 - 3, None), (2**70, None), (0, 0.0)])
+def test_walks_refuse_what_generate_refuses(seed, truncation):
+    with pytest.raises(ValueError, match=r"seed must be an int|truncation must be a number > 0"):
+        circle(Mirror(), 2, 3, seed=seed, truncation=truncation)
+    with pytest.raises(ValueError, match=r"seed must be an int|truncation must be a number > 0"):
+        between(Mirror(), (0, seed + 2 if seed > 0 else seed), [0.5], truncation=truncation)
+
+
 @pytest.mark.parametrize("num_classes", [None, 3])
 def test_walks_of_a_model_start_at_its_samples(make_gan, tmp_path, num_classes):
     gan = make_gan(num_classes)

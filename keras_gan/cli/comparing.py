@@ -39,12 +39,11 @@ def compare(entries, dataset, conditional, seeds, num, extractor, quality, setti
             raise ValueError(f"one budget is enough: --{' or --'.join(given)}")
         if len(set(entries)) < len(entries):
             raise ValueError("two of the names are the same")
-        precision = presets.resolve_precision("auto")
+        common = {"precision": presets.resolve_precision("auto"), **presets.pairs(settings)}
         configs = {}
         for name in entries:
             config = comparison.settings(name)
-            pairs = dict(comparison.pair(setting) for setting in settings)
-            config = presets.override(config, {"precision": precision, **pairs})
+            config = presets.override(config, common)
             config = dataclasses.replace(config, dataset=dataset, conditional=conditional, epochs=None, minutes=None)
             configs[name] = dataclasses.replace(config, **_limit(config.batch_size, **given))
         data = datasets.load(dataset, image_size=next(iter(configs.values())).image_size)

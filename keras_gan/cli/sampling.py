@@ -29,7 +29,7 @@ def generate(model, num, labels, seed, truncation, frames, output):
     """Sample from MODEL: a run folder, a .keras file or a SavedModel folder."""
     from keras_gan.pictures import ANIMATIONS
 
-    output = _check_output(output, (".png", ".npz", *ANIMATIONS))
+    output = _check_output(output, (".png", ".npz", *ANIMATIONS), or_folder=True)
     num = num or (20 if output.suffix in ANIMATIONS else 100)
     load_tensorflow()
     from keras_gan.export import load
@@ -62,6 +62,7 @@ def timelapse(run, output, seconds):
     pictures = sorted((run / "samples").glob("epoch-*.png"))
     if not pictures:
         raise click.UsageError(f"{run} is no run folder with pictures of an epoch")
+    output.parent.mkdir(parents=True, exist_ok=True)
     with usage_errors():
         save_animation(output, [load_image(picture) for picture in pictures], seconds, hold=2.0)
     click.echo(f"{len(pictures):,} epochs in {output}")
@@ -82,13 +83,13 @@ def export(model, export_dir):
     click.echo(f"SavedModel in {export_next(gan, export_dir)}")
 
 
-def _check_output(output, suffixes):
+def _check_output(output, suffixes, or_folder=False):
     path = Path(output)
     folder = output.endswith(("/", os.sep)) or path.is_dir() or not path.suffix
     if folder and path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise click.UsageError(f"{path} is not an empty folder")
-    if (folder and ".png" not in suffixes) or (not folder and path.suffix not in suffixes):
-        known = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}" + (", or be a folder" if ".png" in suffixes else "")
+    if not (or_folder if folder else path.suffix in suffixes):
+        known = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}{', or be a folder' if or_folder else ''}"
         raise click.UsageError(f"--output must end in {known}, got {output}")
     check_writable(path.parent)
     return path

@@ -197,10 +197,8 @@ def _watch(data, config, action, rollback):
 
     if action == "off":
         return []
-    batch = next(data.batches(min(WATCHED, len(data)), config.seed).as_numpy_iterator())
-    images, labels = batch if isinstance(batch, tuple) else (batch, None)
     with usage_errors():
-        return [callbacks.HealthMonitor(images, labels, action=action, rollback=rollback)]
+        return [callbacks.HealthMonitor(*data.draw(WATCHED, config.seed), action=action, rollback=rollback)]
 
 
 def _metrics(extractor, data):
@@ -252,12 +250,7 @@ def _config(old, preset_name, settings, dataset, conditional, epochs, minutes, b
     if epochs or minutes:
         changes |= {"epochs": epochs, "minutes": minutes}
     base = old if old and preset_name is None else presets.preset(preset_name or "dcgan")
-    pairs = [setting.partition("=") for setting in settings]
-    for key, equals, _ in pairs:
-        if not equals:
-            raise click.UsageError(f"--set takes KEY=VALUE, got {key!r}")
-    config = dataclasses.replace(base, **changes)
-    config = presets.override(config, {key.strip().replace("-", "_"): text for key, _, text in pairs})
+    config = presets.override(dataclasses.replace(base, **changes), presets.pairs(settings))
     if not config.epochs and not config.minutes:
         raise ValueError("the run would never end: give --epochs or --minutes")
     if old and config.precision == "auto":
