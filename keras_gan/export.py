@@ -49,9 +49,8 @@ def export_saved_model(gan, folder) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty: a SavedModel is never overwritten")
     discriminator = float32_copy(gan.discriminator)
+    # It finds the variables in the endpoints; those of tracked models it would write a second time.
     archive = keras.export.ExportArchive()
-    archive.track(gan.ema_generator)
-    archive.track(discriminator)
     endpoints = _endpoints(gan, discriminator)
     for name, (function, inputs) in endpoints.items():
         archive.add_endpoint(name, function, inputs)

@@ -74,6 +74,13 @@ def test_runs_with_tensorflow_alone_and_a_seed_is_an_image_at_any_batch_size(tra
     np.testing.assert_array_equal(answer["images"], gan.generate(64))
 
 
+def test_every_variable_is_written_once(trained):
+    gan, folder = trained
+    shapes = dict(tf.train.list_variables(str(folder / "variables" / "variables")))
+    kept = [tuple(shape) for name, shape in shapes.items() if name.endswith("VARIABLE_VALUE")]
+    assert sorted(kept) == sorted(tuple(w.shape) for w in gan.ema_generator.weights + gan.discriminator.weights)
+
+
 def test_png_decodes_to_the_image(trained):
     _, folder = trained
     signatures = tf.saved_model.load(str(folder)).signatures
