@@ -74,7 +74,7 @@ def save_animation(path, frames, seconds: float = 4.0, hold: float = 0.0) -> Non
     try:
         import imageio.v3 as imageio
     except ImportError:
-        raise ValueError('an .mp4 needs another package: pip install "keras_gan[video]", or write a .gif') from None
+        raise ValueError('an .mp4 needs another package: pip install -e ".[video]", or write a .gif') from None
     frames = [*frames, *[frames[-1]] * round(hold / each)]
     frames = [np.repeat(frame, 3, axis=-1) if frame.shape[-1] == 1 else frame[..., :3] for frame in frames]
     # The codec wants even sides.

@@ -162,4 +162,4 @@ def test_mistakes(run, model, monkeypatch):
     fails(run("demo", "nowhere"), 2, "nowhere")
     fails(run("demo", model / "shapes", "--port", 0), 2, "port")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    fails(run("demo", model / "shapes"), 2, "keras_gan[demo]")
+    fails(run("demo", model / "shapes"), 2, 'pip install -e ".[demo]"')

@@ -17,7 +17,7 @@ from keras_gan.cli.common import load_tensorflow
 def demo(model, host, port, share, browse):
     """Open a page to play with MODEL: a run folder, a .keras file or a SavedModel folder."""
     if not importlib.util.find_spec("gradio"):
-        raise click.UsageError('the page needs another package: pip install "keras_gan[demo]"')
+        raise click.UsageError('the page needs another package: pip install -e ".[demo]"')
     load_tensorflow()
     from keras_gan import runs
     from keras_gan.demo import LOOK, page, title_of
