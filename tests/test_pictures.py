@@ -61,7 +61,7 @@ def test_mp4_without_its_package_and_other_names(tmp_path, monkeypatch):
     frames = [np.zeros((4, 4, 1), "uint8")]
     monkeypatch.setitem(sys.modules, "imageio", None)
     monkeypatch.setitem(sys.modules, "imageio.v3", None)
-    with pytest.raises(ValueError, match=r"keras_gan\[video\]"):
+    with pytest.raises(ValueError, match=r"pip install -e .\.\[video\]."):
         pictures.save_animation(tmp_path / "x.mp4", frames)
     with pytest.raises(ValueError, match=r"must end in \.gif or \.mp4"):
         pictures.save_animation(tmp_path / "x.avi", frames)
