@@ -130,11 +130,17 @@ def train(folder: Path, data, digits: int, discriminator: str, steps: int, fixed
 
 
 @click.command()
-@click.option("--digits", type=click.IntRange(3, 4), default=3, show_default=True, help="Channels.")
-@click.option("--discriminator", type=click.Choice(list(DISCRIMINATOR_WIDTHS)), default="full", show_default=True)
+@click.option("--digits", type=click.IntRange(3, 4), default=3, show_default=True, help="Digits in an image.")
+@click.option(
+    "--discriminator",
+    type=click.Choice(list(DISCRIMINATOR_WIDTHS)),
+    default="full",
+    show_default=True,
+    help="Half or a quarter of the generator's size.",
+)
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="How many.")
 @click.option("--steps", type=click.IntRange(min=EPOCH), default=28_000, show_default=True, help="Of 64 images.")
-@click.option("--fixed", is_flag=True, help="128,000 combinations, drawn once.")
+@click.option("--fixed", is_flag=True, help="Train on 128,000 combinations, drawn once, as PacGAN did.")
 @click.option("--folder", type=click.Path(path_type=Path), default="runs/stacked-mnist", show_default=True)
 def main(digits, discriminator, seeds, steps, fixed, folder):
     """Prints each seed's row, their mean, real data's row and the published ones."""

@@ -96,9 +96,11 @@ def picture(mixture: str, points, size: int = 400) -> Image.Image:
 
 
 @click.command()
-@click.option("--mixture", type=click.Choice(list(MIXTURES)), multiple=True, default=list(MIXTURES), help="Both.")
+@click.option(
+    "--mixture", type=click.Choice(list(MIXTURES)), multiple=True, default=list(MIXTURES), help="One of them.  [both]"
+)
 @click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="How many.")
-@click.option("--steps", type=click.IntRange(min=100), default=23_000, show_default=True)
+@click.option("--steps", type=click.IntRange(min=100), default=23_000, show_default=True, help="Of 512 points.")
 @click.option("--picture", "folder", type=click.Path(file_okay=False), help="Folder for a picture of each mixture.")
 def main(mixture, seeds, steps, folder):
     """Prints, for each mixture, each seed's row, their mean, real data's row and the published ones."""

@@ -148,7 +148,9 @@ def work(folder: Path) -> None:
         "state": watch.state,
         "minutes": clock.elapsed,
         "trained_per_second": images / (60.0 * (minutes[-1] - first)) if minutes else 0.0,
-        "curve": [(float(row["minutes"]), float(row["val_fcd"])) for row in history] if run.with_curve else [],
+        "curve": [
+            (float(row["minutes"]), float(row["val_fcd"])) for row in history if row.get("val_fcd", "NA") != "NA"
+        ],
         **measure(gan, data, test, extractor, run.num, config.seed),
     }
     aside = folder / f".{RESULT}.part"

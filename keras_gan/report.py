@@ -186,7 +186,14 @@ def _curves(rows):
     def draw(axes):
         for number, (name, runs) in enumerate(rows.items()):
             for index, run in enumerate(run for run in runs if run.get("curve")):
-                axes.plot(*zip(*run["curve"]), color=f"C{number % 10}", alpha=0.8, label=None if index else name)
+                axes.plot(
+                    *zip(*run["curve"]),
+                    "o-",
+                    markersize=3,
+                    color=f"C{number % 10}",
+                    alpha=0.8,
+                    label=None if index else name,
+                )
 
     return _plot(draw, "minutes of training", "Fréchet distance while training")
 

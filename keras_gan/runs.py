@@ -35,6 +35,16 @@ class Record:
         aside.replace(run_dir / RECORD)
 
 
+def versions() -> dict[str, str]:
+    """Of the libraries that the numbers depend on."""
+    import keras
+    import tensorflow as tf
+
+    import keras_gan
+
+    return {"keras_gan": keras_gan.__version__, "keras": keras.__version__, "tensorflow": tf.__version__}
+
+
 def check_new(run_dir: Path) -> None:
     """Raises `ValueError` if a folder for a new run holds something already."""
     if run_dir.exists() and (not run_dir.is_dir() or any(path.name != LOCK for path in run_dir.iterdir())):

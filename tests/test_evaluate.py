@@ -2,7 +2,9 @@
 
 import csv
 import json
+from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from commands import fails, invoke
@@ -27,9 +29,10 @@ def evaluate(run, trained, monkeypatch):
 
 
 def test_a_run_folder_is_measured_against_its_own_data(evaluate, trained):
-    result = evaluate(trained / "run", "--num", 700, "--json", "figures.json")
+    result = evaluate(trained / "run", "--num", 700, "--json", "new/figures.json")
     assert result.exit_code == 0, result.output
-    with open("figures.json") as file:
+    assert "retracing" not in result.output
+    with open("new/figures.json") as file:
         content = json.load(file)
     figures = {figure["name"]: figure for figure in content["figures"]}
     assert set(figures) >= {"FCD", "KID", "precision", "recall", "density", "coverage", "label accuracy", "CAS"}
@@ -42,6 +45,9 @@ def test_a_run_folder_is_measured_against_its_own_data(evaluate, trained):
     assert len(conditions["extractor_hash"]) == 8
     assert conditions["resizer"] == "none"
     assert "299 held-out images are few for 64 features" in " ".join(content["warnings"])
+    assert "700 samples stand beside 299 held-out images" in " ".join(content["warnings"])
+    assert 0 < figures["KID"]["error"] < abs(figures["KID"]["samples"])
+    assert figures["KID"]["real_error"] > 0
     for figure in figures:
         assert figure in result.output
     assert "peak memory" in result.output
@@ -59,19 +65,45 @@ def test_other_samples_and_the_same_again(evaluate, trained):
     assert values[0] == values[1] != values[2]
 
 
+def test_as_many_samples_as_real_images_are_measured(evaluate, trained, run):
+    for arguments, expected in (([], 299), (["--num", 150], 150)):
+        result = evaluate(trained / "run", "--json", "x.json", *arguments)
+        assert result.exit_code == 0, result.output
+        with open("x.json") as file:
+            content = json.load(file)
+        assert {figure["num_samples"] for figure in content["figures"]} == {expected}
+        assert content["conditions"]["held_out"] == expected
+        assert "stand beside" not in result.output
+
+
+def extractor(features, **options):
+    inputs = keras.Input((8, 8, 1))
+    hidden = keras.layers.Dense(features)(keras.layers.Flatten()(inputs))
+    return keras.Model(inputs, [hidden, keras.layers.Dense(10, **options)(hidden)])
+
+
+def test_a_figure_that_cannot_be_had_costs_no_other(evaluate, trained):
+    extractor(400, activation="softmax").save("wide.keras")
+    result = evaluate(trained / "run", "--extractor", "wide.keras")
+    assert result.exit_code == 0, result.output
+    assert "FCD " not in result.output.split("Warning")[0]
+    assert "no FCD: it takes more than 400 images, as many as features" in result.output
+    assert "coverage" in result.output
+
+
 def test_training_measures_its_samples_and_keeps_the_best(run, trained, monkeypatch):
     monkeypatch.setenv("KERAS_GAN_CACHE", str(trained / "cache"))
     quick = ["train", "--conditional", "--preset", "mlp", "--run-dir", "run", "--export-dir", "out"]
     result = run(*quick, "--evaluate", "--epochs", 2)
     assert result.exit_code == 0, result.output
-    assert "best.keras, KID" in result.output
+    assert "best.keras, FCD" in result.output
     result = run("train", "--resume", "--run-dir", "run", "--epochs", 3)
     assert result.exit_code == 0, result.output
     with open("run/history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    distances = [float(row["val_kid"]) for row in rows]
+    distances = [float(row["val_fcd"].replace("NA", "inf")) for row in rows]
     assert len(set(distances)) > 1
-    assert all(float(row["val_fcd"]) > 0 for row in rows)
+    assert all(distance > 0 for distance in distances)
     best = kg.export.load("run/checkpoints/best.keras")
     assert int(best.step) == 250 * (1 + int(np.argmin(distances)))
     # Its metrics are no part of what a run is.
@@ -79,7 +111,12 @@ def test_training_measures_its_samples_and_keeps_the_best(run, trained, monkeypa
     assert result.exit_code == 0, result.output
     result = run("train", "--resume", "--run-dir", "plain", "--evaluate", "--epochs", 2)
     assert result.exit_code == 0, result.output
-    assert "best.keras, KID" in result.output
+    assert "best.keras, FCD" in result.output
+    with open("plain/history.csv", newline="") as file:
+        first, second = csv.DictReader(file)
+    assert first["val_kid"] == "NA"
+    assert float(second["val_fcd"]) > 0
+    assert float(second["d_loss"]) > 0
 
 
 def test_mistakes(evaluate, trained, tmp_path):
@@ -88,7 +125,15 @@ def test_mistakes(evaluate, trained, tmp_path):
     fails(
         evaluate(trained / "run", "--image-size", 16), 2, "makes images of (8, 8, 1), those of digits are (16, 16, 1)"
     )
-    fails(evaluate(trained / "run", "--extractor", "none.keras"), 2, "cannot load the extractor none.keras")
+    fails(evaluate(trained / "run", "--extractor", "none.keras"), 2, "no extractor none.keras: there is classifier")
+    Path("bad.keras").write_text("x")
+    fails(evaluate(trained / "run", "--extractor", "bad.keras"), 2, "bad.keras: it is no .keras file")
+    fails(evaluate(trained / "run", "--extractor", trained / "run"), 2, "no extractor")
+    fails(evaluate(trained / "run", "--extractor", trained / "run" / "model.keras"), 2, "must be a functional")
+    extractor(8).save("logits.keras")
+    fails(evaluate(trained / "run", "--extractor", "logits.keras"), 1, "must be class probabilities, not logits")
+    fails(evaluate(trained / "run", "--json", trained), 2, "is no name of a file")
+    fails(evaluate(trained / "run", "--picture", "x.txt"), 2, "is no name of a file that ends in .png")
     fails(evaluate(trained / "run", "--num", 5), 2, "num")
     fails(evaluate(trained / "run", "--json", trained / "run" / "model.keras" / "x"), 2, "cannot write")
     for i in range(60):
@@ -106,6 +151,5 @@ def test_mistakes(evaluate, trained, tmp_path):
     fails(
         evaluate("gan.keras", "--dataset", "flat"),
         2,
-        "flat has no labels to train a classifier on: name another extractor",
+        "flat has no labels to train a classifier on: name another extractor, FILE.keras",
     )
-    fails(evaluate("gan.keras", "--dataset", "two", "--num", 100), 1, "needs more samples than the 64 features")

@@ -1,5 +1,6 @@
 """Evaluation while training, within a budget of time."""
 
+import math
 import time
 
 import keras
@@ -8,8 +9,8 @@ import keras
 class Evaluation(keras.callbacks.Callback):
     """Evaluates the compiled metrics after an epoch, unless that would take more than a share of the training time.
 
-    Like `validation_data`, it adds `val_...` to the logs, for callbacks after it in the list. Where an epoch is left
-    out, the figures of the last evaluation stand there again.
+    Like `validation_data`, it adds `val_...` to the logs, for callbacks after it in the list. Epochs that are left out
+    have none, as with `validation_freq`: the first has, and `EarlyStopping` counts those that have.
 
     Args:
         data: `tf.data.Dataset` of real images, or `(images, labels)` for conditional models.
@@ -22,17 +23,15 @@ class Evaluation(keras.callbacks.Callback):
         if not 0.0 < budget <= 1.0:
             raise ValueError(f"budget must be in (0, 1], got {budget}")
         self.data, self.steps, self.budget = data, steps, budget
-        self._last = {}
 
     def on_train_begin(self, logs=None):
         self._start = time.monotonic()
-        self._spent = self._took = 0.0
+        self._spent, self._took = 0.0, -math.inf
 
     def on_epoch_end(self, epoch, logs=None):
         start = time.monotonic()
-        if not self._last or self._spent + self._took <= self.budget * (start - self._start):
+        if self._spent + self._took <= self.budget * (start - self._start):
             values = self.model.evaluate(self.data, steps=self.steps, return_dict=True, verbose=0)
-            self._last = {f"val_{name}": float(value) for name, value in values.items()}
+            logs.update({f"val_{name}": float(value) for name, value in values.items()})
             self._took = time.monotonic() - start
             self._spent += self._took
-        logs.update(self._last)

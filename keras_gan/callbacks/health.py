@@ -164,8 +164,9 @@ class HealthMonitor(StatefulCallback):
             self._act()
 
     def on_epoch_end(self, epoch, logs=None):
-        seen = self.looks[-1] if self.looks else Look(0, *[math.nan] * 4)
-        logs.update(diversity=seen.diversity, coverage=seen.coverage, trouble=float(STATES.index(self.state)))
+        logs["trouble"] = float(STATES.index(self.state))
+        if self.looks:
+            logs.update(diversity=self.looks[-1].diversity, coverage=self.looks[-1].coverage)
 
     def get_state(self) -> dict:
         return {

@@ -78,6 +78,8 @@ class Progress(keras.callbacks.ProgbarLogger):
 class CSVHistory(keras.callbacks.CSVLogger):
     """Keras's `CSVLogger` for runs that are resumed: rows from the first epoch that is trained on are replaced.
 
+    What the logs of an epoch do not have is `NA`; what earlier ones did not have gets a column.
+
     Args:
         filename: the CSV file; made if missing.
     """
@@ -100,9 +102,25 @@ class CSVHistory(keras.callbacks.CSVLogger):
         self._first = False
 
     def on_epoch_end(self, epoch, logs=None):
-        # Keras would add a column `val_...` for each, in case that validation comes later.
-        self.keys = self.keys or sorted(logs)
+        # Keras would add a column `val_...` for each, in case that validation comes later, and no other.
+        if not set(logs) <= set(self.keys or ()):
+            self.keys = _add_columns(self.filename, sorted(logs))
+            self.append_header, self.writer = not self.keys, None
+            self.keys = self.keys or sorted(logs)
         super().on_epoch_end(epoch, logs)
+
+
+def _add_columns(path, names):
+    """Gives a history that has a header these columns too; returns all but the epoch, none if it has no header."""
+    with open(path, "r+", newline="") as file:
+        header, *rows = list(csv.reader(file)) or [[]]
+        new = [name for name in names if name not in header] if header else []
+        if new:
+            file.seek(0)
+            writer = csv.writer(file)
+            writer.writerow([*header, *new])
+            writer.writerows([*row, *["NA"] * len(new)] for row in rows)
+    return [*header[1:], *new]
 
 
 def _keep_rows(path, epochs):

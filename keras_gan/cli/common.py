@@ -79,6 +79,13 @@ def check_writable(folder):
         raise click.UsageError(f"cannot write to {folder}")
 
 
+def check_file(path, suffix=None):
+    """Says now rather than after the work that the file cannot be written."""
+    if path.is_dir() or (suffix and path.suffix != suffix):
+        raise click.UsageError(f"{path} is no name of a file" + (f" that ends in {suffix}" if suffix else ""))
+    check_writable(path.parent)
+
+
 def make_extractor(name, train):
     """`metrics.named_extractor`, with a word where it takes a while."""
     from keras_gan import metrics

@@ -1,8 +1,11 @@
 """`compare`: several ways to train, side by side."""
 
 import dataclasses
+import datetime
 import json
 import math
+import os
+import platform
 from pathlib import Path
 
 import click
@@ -78,11 +81,15 @@ def _limit(batch_size, minutes=None, steps=None, images=None):
 
 
 def _conditions(dataset, size, conditional, seeds, num, extractor, given):
+    from keras_gan import runs
+
     budget = " ".join(f"{value:,} {key}" for key, value in (given or {"minutes": 2.0}).items())
     kind = "conditional" if conditional else "unconditional"
+    drawn = "seed 0" if seeds == 1 else f"seeds 0 to {seeds - 1}: means, with the smallest and the largest"
+    made_by = ", ".join(f"{name} {version}" for name, version in runs.versions().items())
     return (
-        f"{dataset}, {size:,} images, {kind}; {budget} a run, {seeds} seeds; {num:,} samples beside held-out images, "
-        f"by the features of: {extractor}. Means over seeds, with the smallest and the largest."
+        f"{dataset}, {size:,} images, {kind}; {budget} a run, {drawn}. {num:,} samples beside held-out images, by the "
+        f"features of: {extractor}. {made_by}, {os.cpu_count()} cores of {platform.machine()}, {datetime.date.today()}."
     )
 
 

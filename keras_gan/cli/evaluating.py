@@ -8,18 +8,19 @@ from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import check_writable, load_tensorflow, make_extractor, usage_errors
+from keras_gan.cli.common import check_file, load_tensorflow, make_extractor, usage_errors
 from keras_gan.comparison import peak_memory
 
 # Sample i has the seed SEED * SPACE + i: two evaluations share no sample.
 SPACE = 2**32
+MOST = 10_000
 
 
 @click.command()
 @click.argument("model", type=click.Path(exists=True, path_type=Path))
 @click.option("--dataset", metavar="NAME|FOLDER", help="To compare with.  [that of the run folder]")
 @click.option("--image-size", type=click.IntRange(min=4), help="Resize the dataset to it.  [as the run did]")
-@click.option("--num", type=click.IntRange(min=100), default=10_000, show_default=True, help="Samples.")
+@click.option("--num", type=click.IntRange(min=100), help="Samples.  [as many as held-out images, 10,000 at most]")
 @click.option("--seed", type=click.IntRange(min=0, max=2**30), default=0, show_default=True, help="Of the samples.")
 @click.option(
     "--extractor",
@@ -36,10 +37,11 @@ def evaluate(model, dataset, image_size, num, seed, extractor, json_path, pictur
     """Measure the samples of MODEL, a run folder, a .keras file or a SavedModel folder, beside held-out real images."""
     from keras_gan import runs
 
-    picture = picture or (model / "neighbours.png" if runs.is_run(model) else None)
-    for path in (json_path, picture):
+    if picture is None and dataset is None and runs.is_run(model):
+        picture = model / "neighbours.png"
+    for path, suffix in ((json_path, None), (picture, ".png")):
         if path:
-            check_writable(path.parent)
+            check_file(path, suffix)
     load_tensorflow()
     from keras_gan import metrics
     from keras_gan.export import load
@@ -50,9 +52,10 @@ def evaluate(model, dataset, image_size, num, seed, extractor, json_path, pictur
     with usage_errors():
         train, test, notes = _data(model, dataset, image_size)
         if train.image_shape != gan.image_shape:
+            other_channels = train.image_shape[-1] != gan.image_shape[-1]
             raise ValueError(
-                f"{model} makes images of {gan.image_shape}, those of {train.name} are {train.image_shape}: another "
-                "--dataset, or --image-size"
+                f"{model} makes images of {gan.image_shape}, those of {train.name} are {train.image_shape}: "
+                + ("another --dataset" if other_channels else "another --dataset, or --image-size")
             )
         if gan.num_classes and gan.num_classes != train.num_classes:
             raise ValueError(
@@ -61,38 +64,46 @@ def evaluate(model, dataset, image_size, num, seed, extractor, json_path, pictur
         extractor = make_extractor(extractor, train)
         extractor.check(train.image_shape)
     cached = time.monotonic()
+    num = num or max(100, min(MOST, len(test)))
     labels = metrics.draw_labels(train, num, seed) if gan.num_classes else None
     images = gan.generate(num, labels, seed=seed * SPACE)
     report = metrics.evaluate(train, test, images, labels, extractor, seed)
     seconds = time.monotonic() - cached
 
-    click.echo(f"{'':36}{'samples':>18}{'real, held out':>18}   better")
+    click.echo(f"{'':36}{'samples':>20}{'real, held out':>20}   better")
     for figure in report.figures:
-        error = "" if figure.error is None else f" ± {figure.error:.2g}"
-        real = "" if figure.real is None else _number(figure.real)
-        click.echo(f"{figure.name:36}{_number(figure.samples) + error:>18}{real:>18}   {figure.better}")
-    conditions = {"model": str(model), "samples": num, "held_out": len(test), "sample_seed": seed * SPACE}
+        samples, real = _text(figure.samples, figure.error), _text(figure.real, figure.real_error)
+        click.echo(f"{figure.name:36}{samples:>20}{real:>20}   {figure.better}")
+    conditions = {"model": str(model), "samples": num, "held_out": min(num, len(test)), "sample_seed": seed * SPACE}
     conditions |= report.conditions
     click.echo("")
     for key, value in conditions.items():
         click.echo(f"  {key.replace('_', ' '):18}{value:,}" if isinstance(value, int) else f"  {key:18}{value}")
     for warning in [*notes, *report.warnings]:
         click.echo(f"Warning: {warning}")
-    if picture:
-        rows, columns = report.neighbours.shape[:2]
-        save_png(picture, image_grid(report.neighbours.reshape(rows * columns, *train.image_shape), columns))
-        click.echo(f"Samples, each with its nearest training images, in {picture}")
     if json_path:
         figures = [dataclasses.asdict(figure) for figure in report.figures]
         content = {"figures": figures, "conditions": conditions, "warnings": [*notes, *report.warnings]}
+        json_path.parent.mkdir(parents=True, exist_ok=True)
         json_path.write_text(json.dumps(content, indent=2) + "\n")
+    if picture:
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        rows, columns = report.neighbours.shape[:2]
+        save_png(picture, image_grid(report.neighbours.reshape(rows * columns, *train.image_shape), columns))
+        click.echo(f"Samples, each with its nearest training images, in {picture}")
     peak = peak_memory()
     memory = "" if peak is None else f"; peak memory {peak / 1024:.1f} GiB"
     click.echo(f"{seconds:.0f} s, and {cached - start:.0f} s for model, data and extractor{memory}")
 
 
+def _text(value, error):
+    """Four digits, and no more decimals than they need; nothing for `None`."""
+    if value is None:
+        return ""
+    return _number(value) + ("" if error is None else f" ± {error:.2g}")
+
+
 def _number(value):
-    """Four digits, and no more decimals than they need."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     decimals = max(0, 3 - math.floor(math.log10(abs(value))))

@@ -90,7 +90,7 @@ def train(
             title = f"{data.name}-{'cgan' if config.conditional else 'gan'}"
             options["export_dir"] = options["export_dir"] or str(Path("saved_models") / title)
             check_writable(options["export_dir"])
-            record = runs.Record(dataclasses.asdict(config), _describe(data), _versions(), options)
+            record = runs.Record(dataclasses.asdict(config), _describe(data), runs.versions(), options)
             changed = runs.changes(old, record) if resume else {}
             if changed and not allow_changes:
                 raise ValueError(
@@ -116,12 +116,14 @@ def train(
 
 def _train(gan, data, config, record, run_dir, resume, changed):
     from keras_gan import callbacks, checkpoints
+    from keras_gan.callbacks.health import HEALTHY
 
     checkpoint = callbacks.Checkpoint(
         run_dir / "checkpoints",
         record.options["checkpoint_steps"],
         record.options["keep"] or KEEP,
-        monitor="val_kid" if gan.evaluation_metrics else None,
+        # Always of as many images, so that its bias is the same each time, and far less noisy than KID.
+        monitor="val_fcd" if gan.evaluation_metrics else None,
     )
     limit = callbacks.TimeLimit(config.minutes) if config.minutes else None
     rollback = callbacks.Rollback(checkpoint)
@@ -150,6 +152,12 @@ def _train(gan, data, config, record, run_dir, resume, changed):
     try:
         if not is_over:
             _fit(gan, data, config, run_dir, limit, checkpoint)
+        for monitor in watch:
+            if monitor.action == "stop" and monitor.state != HEALTHY:
+                raise click.ClickException(
+                    f"the game is in trouble, {monitor.state}, so nothing was exported. {checkpoint.newest()} is the "
+                    "end of it; try other settings"
+                )
         _finish(gan, checkpoint, record, run_dir)
     except callbacks.Interrupted as stop:
         name = signal.Signals(stop.signum).name
@@ -231,7 +239,7 @@ def _finish(gan, checkpoint, record, run_dir):
     click.echo(f"\nRun folder   {run_dir}")
     click.echo(f"Samples      {max((run_dir / 'samples').glob('*.png'))}")
     if checkpoint.best is not None:
-        click.echo(f"Best         {run_dir / 'checkpoints' / 'best.keras'}, KID {checkpoint.best:.4f}")
+        click.echo(f"Best         {run_dir / 'checkpoints' / 'best.keras'}, FCD {checkpoint.best:.2f}")
     click.echo(f"SavedModel   {version}")
     click.echo(f"Sample it    {program()} generate {shlex.quote(str(run_dir))} --num 64{label} --output samples.png")
 
@@ -298,15 +306,6 @@ def _describe(data):
         "class_names": data.class_names,
         "fingerprint": data.fingerprint,
     }
-
-
-def _versions():
-    import keras
-    import tensorflow as tf
-
-    import keras_gan
-
-    return {"keras_gan": keras_gan.__version__, "keras": keras.__version__, "tensorflow": tf.__version__}
 
 
 def _list(changed):

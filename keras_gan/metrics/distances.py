@@ -1,24 +1,29 @@
 """How far generated samples are from real ones, as functions of features or predictions: NumPy in, floats out.
 
 Real comes before fake. Features are float arrays `(N, D)` of any extractor; a figure means something only beside the
-same figure of the same extractor, N and data.
+same figure of the same extractor, N and data. Arrays of another shape, or with NaN, are a `ValueError`.
 """
 
 import numpy as np
 
-from keras_gan.metrics.statistics import GaussianStatistics
+from keras_gan.metrics.statistics import GaussianStatistics, statistics_of
 
 
-def frechet_distance(real: GaussianStatistics, fake: GaussianStatistics) -> float:
-    """Squared Fréchet distance of two Gaussians, at least 0.
+def frechet_distance(real: np.ndarray | GaussianStatistics, fake: np.ndarray | GaussianStatistics) -> float:
+    """Squared Fréchet distance of the Gaussians of two sets of features, at least 0.
 
     |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)). With Inception features it is called FID.
+
+    Args:
+        real, fake: features `(N, D)`, or their statistics.
 
     Raises:
         ValueError: if there are not more samples than features, for then a covariance is singular.
 
     Source: Heusel et al., arXiv:1706.08500, equation 6.
     """
+    real, fake = (x if isinstance(x, GaussianStatistics) else statistics_of(_features(x)) for x in (real, fake))
+    _check_alike(len(real.mean), len(fake.mean))
     for name, statistics in (("real", real), ("fake", fake)):
         if statistics.count <= len(statistics.mean):
             raise ValueError(
@@ -40,27 +45,34 @@ def kernel_distance(
 
     Args:
         real, fake: features `(N, D)`.
-        subset_size: samples of each a subset; all, if there are fewer.
-        subsets: how many are drawn, without replacement within one.
+        subset_size: samples of each a subset. If there are no more, the distance is that of all, and subsets of half
+            of them tell its error.
+        subsets: how many are drawn, without replacement within one, at least 2.
         seed: int >= 0, of the draws.
 
     Returns:
-        mean over subsets, and its standard error.
+        mean over subsets, and its standard error as another draw of all samples would show it.
 
-    Source: Bińkowski et al., arXiv:1801.01401, section 4.
+    Source: Bińkowski et al., arXiv:1801.01401, section 4; the error: the delete-d jackknife of Shao and Wu, "A General
+    Theory for Jackknife Variance Estimation" (1989), with the smaller number of samples.
     """
-    real, fake = _features(real), _features(fake)
-    size = min(subset_size, len(real), len(fake))
-    if size < 2:
-        raise ValueError(f"the kernel distance needs at least 2 samples of each, got {len(real)} and {len(fake)}")
+    real, fake = _pair(real, fake)
+    number = min(len(real), len(fake))
+    if number < 4 or subset_size < 2 or subsets < 2:
+        raise ValueError(
+            f"the kernel distance needs at least 4 samples of each and 2 subsets of 2, got {len(real)} and {len(fake)} "
+            f"samples, {subsets} subsets of {subset_size}"
+        )
     rng = np.random.default_rng(seed)
-    values = []
-    for _ in range(subsets):
-        x = real[rng.choice(len(real), size, replace=False)]
-        y = fake[rng.choice(len(fake), size, replace=False)]
-        within = sum(k.sum() - np.trace(k) for k in (_kernel(x, x), _kernel(y, y))) / (size * (size - 1))
-        values.append(within - 2.0 * _kernel(x, y).mean())
-    return float(np.mean(values)), float(np.std(values) / np.sqrt(subsets))
+    whole = number <= subset_size
+    size = number // 2 if whole else subset_size
+    values = [
+        _discrepancy(*(rows[rng.choice(len(rows), size, replace=False)] for rows in (real, fake)))
+        for _ in range(subsets)
+    ]
+    variance = np.var(values, ddof=1)
+    error = variance * size / (number - size) + (0.0 if whole else variance / subsets)
+    return float(_discrepancy(real, fake) if whole else np.mean(values)), float(np.sqrt(error))
 
 
 def prdc(real: np.ndarray, fake: np.ndarray, neighbours: tuple[int, int] = (3, 5)) -> dict[str, float]:
@@ -86,7 +98,7 @@ def prdc(real: np.ndarray, fake: np.ndarray, neighbours: tuple[int, int] = (3, 5
     """
     from sklearn.metrics import pairwise_distances_chunked
 
-    real, fake = _features(real), _features(fake)
+    real, fake = _pair(real, fake)
     near, far = neighbours
     of_real, of_fake = _reaches(real, max(neighbours)), _reaches(fake, near)
     precise, dense = 0, 0
@@ -123,6 +135,8 @@ def classifier_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float
     Source: Salimans et al., arXiv:1606.03498, section 4.
     """
     probabilities = np.asarray(probabilities, "float64")
+    if probabilities.ndim != 2 or (probabilities < 0).any() or np.abs(probabilities.sum(axis=1) - 1.0).max() > 1e-2:
+        raise ValueError("the classifier score needs class probabilities (N, classes): rows that sum to 1, no logits")
     if len(probabilities) < splits:
         raise ValueError(f"the classifier score needs at least {splits} samples, got {len(probabilities)}")
     scores = []
@@ -148,8 +162,10 @@ def modes(real_counts: np.ndarray, fake_counts: np.ndarray) -> tuple[int, float]
     real, fake = np.asarray(real_counts, "float64"), np.asarray(fake_counts, "float64")
     if real.shape != fake.shape or not fake.sum() > 0:
         raise ValueError(f"need counts of the same modes and at least one sample, got {real.shape} and {fake.shape}")
-    if (real <= 0).any():
-        raise ValueError(f"mode {int(np.argmin(real))} has no real sample: leave it out")
+    if (real <= 0).any() or (fake < 0).any():
+        raise ValueError(
+            f"mode {int(np.argmin(real))} has no real sample: leave it out (counts of each mode are wanted, not labels)"
+        )
     real, fake = real / real.sum(), fake / fake.sum()
     seen = fake > 0
     return int(seen.sum()), float(np.sum(fake[seen] * np.log(fake[seen] / real[seen])))
@@ -161,7 +177,8 @@ def nearest_neighbours(train: np.ndarray, samples: np.ndarray, neighbours: int =
     Returns:
         Euclidean distances float `(N, neighbours)`, nearest first, and indices into `train` int `(N, neighbours)`.
     """
-    return _index(_features(train), neighbours).kneighbors(_features(samples))
+    train, samples = _pair(train, samples)
+    return _index(train, neighbours).kneighbors(samples)
 
 
 def _features(features):
@@ -171,6 +188,23 @@ def _features(features):
     if not np.isfinite(features).all():
         raise ValueError("the features contain NaN or infinity")
     return features
+
+
+def _pair(real, fake):
+    real, fake = _features(real), _features(fake)
+    _check_alike(real.shape[1], fake.shape[1])
+    return real, fake
+
+
+def _check_alike(real, fake):
+    if real != fake:
+        raise ValueError(f"the real have {real} features, the fake {fake}: take one extractor for both")
+
+
+def _discrepancy(x, y):
+    """Unbiased squared maximum mean discrepancy."""
+    within = sum((k.sum() - np.trace(k)) / (len(k) * (len(k) - 1)) for k in (_kernel(x, x), _kernel(y, y)))
+    return within - 2.0 * _kernel(x, y).mean()
 
 
 def _kernel(x, y):

@@ -23,7 +23,8 @@ class Figure:
         real: of held-out real images in their place, `None` where it makes no sense.
         better: "lower", "higher" or "nearer", to the real figure.
         num_samples, num_real: how many images each is of.
-        error: standard error or deviation of `samples`, or `None`.
+        error, real_error: of both, `None` where there is none: the standard error of KID, the standard deviation over
+            splits of the classifier score.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Figure:
     num_samples: int
     num_real: int
     error: float | None = None
+    real_error: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +60,8 @@ def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0, 
 
     Args:
         train: `datasets.ImageDataset`, the reference.
-        test: `datasets.ImageDataset`, held-out images of the same kind, measured as if they were samples.
+        test: `datasets.ImageDataset`, held-out images of the same kind, measured as if they were samples: as many as
+            there are samples, if there are so many.
         images: samples, uint8 `(N, height, width, channels)`.
         labels: ints `(N,)`, the classes asked for, or `None`.
         extractor: `features.Extractor`.
@@ -68,6 +71,8 @@ def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0, 
     Raises:
         ValueError: if shapes or classes differ, all samples are one image, or there are too few.
     """
+    if labels is not None and len(labels) != len(images):
+        raise ValueError(f"need a label for each image, got {len(labels)} for {len(images)}")
     for other in (images, test.images):
         if other.shape[1:] != train.image_shape:
             raise ValueError(f"the images of {train.name} are {train.image_shape}, these are {other.shape[1:]}")
@@ -79,21 +84,28 @@ def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0, 
     if (images == images[0]).all():
         raise ValueError("all samples are the same image: there is nothing to measure")
     reference, _ = extractor(train.images)
-    # Of as many real images as there are samples, for figures that compare one by one.
-    rows = np.sort(np.random.default_rng(seed).permutation(len(train))[: len(images)])
-    parties = [_Party(images, labels, extractor), _Party(test.images, test.labels, extractor)]
-    statistics = statistics_of(reference)
-    figures = []
+    # As many real images as there are samples: most figures depend on the number.
+    rows, held_out = (_some(len(data), len(images), seed) for data in (train, test))
+    held_out_labels = None if test.labels is None else test.labels[held_out]
+    parties = [_Party(images, labels, extractor), _Party(test.images[held_out], held_out_labels, extractor)]
+    figures, warnings = [], _warnings(len(images), len(held_out), extractor)
 
     def add(name, better, measure):
-        (value, error), (real, _) = (_with_error(measure(party)) for party in parties)
-        figures.append(Figure(name, value, real, better, len(images), len(test), error))
+        (value, error), (real, real_error) = (_with_error(measure(party)) for party in parties)
+        figures.append(Figure(name, value, real, better, len(images), len(held_out), error, real_error))
 
     name = "FID" if extractor.is_inception else "FCD"
-    add(name, "lower", lambda party: distances.frechet_distance(statistics, statistics_of(party.features)))
+    if min(len(train), len(held_out), len(images)) > extractor.dimensions:
+        statistics = statistics_of(reference)
+        add(name, "lower", lambda party: distances.frechet_distance(statistics, statistics_of(party.features)))
+    else:
+        warnings.append(
+            f"no {name}: it takes more than {extractor.dimensions} images, as many as features, and there are "
+            f"{len(train):,} to train on, {len(held_out):,} held out and {len(images):,} samples"
+        )
     add("KID", "lower", lambda party: distances.kernel_distance(reference[rows], party.features, seed=seed))
     samples, held = (distances.prdc(reference[rows], party.features) for party in parties)
-    figures += [Figure(name, samples[name], held[name], "higher", len(images), len(test)) for name in samples]
+    figures += [Figure(name, samples[name], held[name], "higher", len(images), len(held_out)) for name in samples]
     if extractor.num_classes:
         add("classifier score", "higher", lambda party: distances.classifier_score(party.probabilities))
     if extractor.num_classes and extractor.num_classes == train.num_classes:
@@ -102,7 +114,12 @@ def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0, 
         figures.append(_classification_accuracy(train, test, images, labels))
     (far, nearest), (usual, _) = (distances.nearest_neighbours(reference, party.features, 5) for party in parties)
     ratio = float(np.median(far[:, 0]) / max(np.median(usual[:, 0]), 1e-12))
-    figures.append(Figure("distance to nearest training image", ratio, 1.0, "nearer", len(images), len(test)))
+    figures.append(Figure("distance to nearest training image", ratio, 1.0, "nearer", len(images), len(held_out)))
+    if ratio < 0.5:
+        warnings.append(
+            f"samples lie {1 / max(ratio, 1e-12):.1f} times nearer to training images than held-out images do: look at "
+            "the neighbours for copies"
+        )
     shown = np.unique(labels, return_index=True)[1][:10] if labels is not None else np.arange(min(10, len(images)))
     return Report(
         figures,
@@ -115,7 +132,7 @@ def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0, 
             "resizer": extractor.resizer(train.image_shape),
             "seed": seed,
         },
-        _warnings(len(images), len(test), extractor, ratio),
+        warnings,
         np.concatenate([images[shown][:, np.newaxis], train.images[nearest[shown]]], axis=1),
     )
 
@@ -169,17 +186,22 @@ def _classification_accuracy(train, test, images, labels):
     return Figure("CAS", *scores, "higher", size, size)
 
 
-def _warnings(num_samples, num_real, extractor, ratio):
+def _some(size, wanted, seed):
+    """Rows of at most so many of all, in order."""
+    return np.sort(np.random.default_rng(seed).permutation(size)[:wanted])
+
+
+def _warnings(num_samples, num_real, extractor):
     warnings = []
+    if num_real < num_samples:
+        warnings.append(
+            f"{num_samples:,} samples stand beside {num_real:,} held-out images: of all figures but KID only those of "
+            "the same number can be compared"
+        )
     for size, what in ((num_samples, "samples"), (num_real, "held-out images")):
         if size < ENOUGH * extractor.dimensions:
             warnings.append(
                 f"{size:,} {what} are few for {extractor.dimensions} features: distances come out too large, compare "
                 "them at the same number only"
             )
-    if ratio < 0.5:
-        warnings.append(
-            f"samples lie {1 / max(ratio, 1e-12):.1f} times nearer to training images than held-out images do: look at "
-            "the neighbours for copies"
-        )
     return warnings

@@ -6,6 +6,7 @@ any Keras model, and Inception as Keras Applications carries it, where its weigh
 
 import hashlib
 import os
+import zipfile
 from pathlib import Path
 
 import keras
@@ -42,6 +43,10 @@ class Extractor:
     is_inception = False
 
     def __init__(self, network, name: str, scale: tuple[float, float] = (1.0 / 127.5, -1.0), path=None):
+        if not getattr(network, "inputs", None) or not getattr(network, "outputs", None):
+            raise ValueError(
+                f"the extractor {name} must be a functional or Sequential Keras model that knows its inputs"
+            )
         if len(network.inputs) != 1 or len(network.inputs[0].shape) != 4:
             raise ValueError(f"the extractor {name} must take images (batch, height, width, channels)")
         if len(network.outputs) > 2 or any(len(output.shape) != 2 for output in network.outputs):
@@ -59,7 +64,6 @@ class Extractor:
         self.hash = digest.hexdigest()
         self._network = network
         self._scale = scale
-        # Traced for each shape: what is done to images depends on it.
         self._run = tf.function(self.call, autograph=False)
 
     def check(self, image_shape: tuple[int, int, int]) -> None:
@@ -98,14 +102,20 @@ class Extractor:
             float32 `(N, D)`, and float32 `(N, classes)` or `None`.
 
         Raises:
-            ValueError: if the images do not fit, or there are none.
+            ValueError: if the images do not fit, there are none, or what should be probabilities are none.
         """
         if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
             raise ValueError(f"images must be uint8 (N, height, width, channels), got {images.dtype} {images.shape}")
         self.check(images.shape[1:])
-        parts = [self._run(tf.constant(images[i : i + BATCH])) for i in range(0, len(images), BATCH)]
+        # What is done to images depends on their shape, but not on their number.
+        run = self._run.get_concrete_function(tf.TensorSpec((None, *images.shape[1:]), tf.uint8))
+        parts = [run(tf.constant(images[i : i + BATCH])) for i in range(0, len(images), BATCH)]
         features, probabilities = (np.concatenate([np.asarray(part[k]) for part in parts]) for k in range(2))
-        return features, probabilities if self.num_classes else None
+        if not self.num_classes:
+            return features, None
+        if (probabilities < 0).any() or np.abs(probabilities.sum(axis=1) - 1.0).max() > 1e-2:
+            raise ValueError(f"the second output of the extractor {self.name} must be class probabilities, not logits")
+        return features, probabilities
 
 
 class Inception(Extractor):
@@ -171,7 +181,7 @@ def dataset_classifier(data, cache=None) -> Extractor:
         ValueError: if the data have no labels.
     """
     if data.num_classes is None:
-        raise ValueError(f"{data.name} has no labels to train a classifier on: name another extractor")
+        raise ValueError(f"{data.name} has no labels to train a classifier on: name another extractor, FILE.keras")
     name = f"classifier of {data.name}"
     path = _path(data, cache)
     if path.exists():
@@ -205,9 +215,13 @@ def load_extractor(path) -> Extractor:
     Raises:
         ValueError: if it cannot be read, or has other inputs and outputs.
     """
+    if not Path(path).is_file():
+        raise ValueError(f"no extractor {path}: there is classifier, inception, or a .keras file")
     try:
         network = keras.saving.load_model(path)
-    except (ValueError, OSError, TypeError) as error:
+    except (ValueError, OSError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        if not zipfile.is_zipfile(path):
+            raise ValueError(f"cannot load the extractor {path}: it is no .keras file, or an incomplete one") from error
         raise ValueError(f"cannot load the extractor {path}: {str(error).splitlines()[0]}") from error
     return Extractor(network, Path(path).name, path=path)
 

@@ -49,4 +49,6 @@ class GaussianStatistics:
 
 def statistics_of(features: np.ndarray) -> GaussianStatistics:
     """The statistics of features `(N, dimensions)` that are all there."""
+    if np.ndim(features) != 2:
+        raise ValueError(f"features must be (N, D), got {np.shape(features)}")
     return GaussianStatistics(np.shape(features)[1]).update(features)
