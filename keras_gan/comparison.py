@@ -170,7 +170,7 @@ def measure(gan, data, test, extractor, num: int, seed: int) -> dict:
 
     Returns:
         `figures`, each with `samples`, `real` and `better` as `metrics.Figure` has them; `held_out`, how many real
-        images; `steps`; `parameters` and `flops`, of a forward pass of one image, of generator and discriminator;
+        images at most; `steps`; `parameters` and `flops`, of a forward pass of one image, of both networks;
         `generated_per_second` in batches of 256; `peak_memory`, MiB of the process, `None` where it is not known.
     """
     import numpy as np
@@ -196,7 +196,7 @@ def measure(gan, data, test, extractor, num: int, seed: int) -> dict:
     networks = (gan.generator, gan.discriminator)
     return {
         "figures": figures,
-        "held_out": len(test),
+        "held_out": min(num, len(test)),
         "steps": int(gan.step),
         "parameters": [network.count_params() for network in networks],
         "flops": [flops(network) for network in networks],

@@ -46,7 +46,6 @@ INITIALIZERS = {
     "glorot_uniform": "glorot_uniform",
     "small_residual": "small_residual",
 }
-# What a discriminator loses that cannot tell.
 OPTIMIZERS = {
     "adam": lambda rate, config: keras.optimizers.Adam(rate, config.beta_1, config.beta_2),
     "rmsprop": lambda rate, config: keras.optimizers.RMSprop(rate, rho=config.beta_2),

@@ -70,6 +70,14 @@ def test_kernel_distance_is_the_double_sum():
     assert value == pytest.approx(expected, rel=1e-5)
 
 
+def test_kernel_distance_is_unbiased_and_tells_a_shift():
+    real, fake = rng().normal(size=(2, 2000, 4))
+    value, error = metrics.kernel_distance(real, fake, subset_size=200, subsets=50)
+    assert abs(value) < 5 * error
+    moved, error = metrics.kernel_distance(real, fake + 0.5, subset_size=200, subsets=50)
+    assert moved > 5 * error
+
+
 def test_kernel_distance_of_subsets_is_that_of_all():
     real, fake = rng().normal(size=(2, 1000, 4))
     every, error = metrics.kernel_distance(real, fake + 0.5)
@@ -158,7 +166,7 @@ def test_nearest_neighbours():
         (lambda: metrics.classifier_score(np.full((3, 2), 0.5)), "at least 10"),
         (lambda: metrics.classifier_score(np.ones((30, 2))), "rows that sum to 1"),
         (lambda: metrics.classifier_score(np.ones(30)), "rows that sum to 1"),
-        (lambda: metrics.modes([1, 1], [2, -1]), "counts of each mode"),
+        (lambda: metrics.modes([1, 1], [2, -1]), "counts of each mode are wanted, and none can be negative"),
         (lambda: metrics.Extractor(keras.Sequential([keras.layers.Dense(2)]), "mine"), "mine must be a functional"),
         (lambda: metrics.Extractor(lambda images: images, "mine"), "mine must be a functional"),
         (lambda: metrics.modes([1, 0], [1, 1]), "mode 1 has no real sample"),

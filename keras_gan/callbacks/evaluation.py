@@ -26,7 +26,7 @@ class Evaluation(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._start = time.monotonic()
-        self._spent, self._took = 0.0, -math.inf
+        self._spent, self._took = 0.0, -math.inf  # So that the first epoch is measured.
 
     def on_epoch_end(self, epoch, logs=None):
         start = time.monotonic()

@@ -105,16 +105,15 @@ class CSVHistory(keras.callbacks.CSVLogger):
         # Keras would add a column `val_...` for each, in case that validation comes later, and no other.
         if not set(logs) <= set(self.keys or ()):
             self.keys = _add_columns(self.filename, sorted(logs))
-            self.append_header, self.writer = not self.keys, None
-            self.keys = self.keys or sorted(logs)
+            self.append_header, self.writer = False, None
         super().on_epoch_end(epoch, logs)
 
 
 def _add_columns(path, names):
-    """Gives a history that has a header these columns too; returns all but the epoch, none if it has no header."""
+    """Gives a history these columns too, or its header; returns all columns but the epoch."""
     with open(path, "r+", newline="") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
-        new = [name for name in names if name not in header] if header else []
+        header, *rows = list(csv.reader(file)) or [["epoch"]]
+        new = [name for name in names if name not in header]
         if new:
             file.seek(0)
             writer = csv.writer(file)

@@ -22,7 +22,7 @@ def frechet_distance(real: np.ndarray | GaussianStatistics, fake: np.ndarray | G
 
     Source: Heusel et al., arXiv:1706.08500, equation 6.
     """
-    real, fake = (x if isinstance(x, GaussianStatistics) else statistics_of(_features(x)) for x in (real, fake))
+    real, fake = (x if isinstance(x, GaussianStatistics) else statistics_of(x) for x in (real, fake))
     _check_alike(len(real.mean), len(fake.mean))
     for name, statistics in (("real", real), ("fake", fake)):
         if statistics.count <= len(statistics.mean):
@@ -120,6 +120,11 @@ def prdc(real: np.ndarray, fake: np.ndarray, neighbours: tuple[int, int] = (3, 5
     }
 
 
+def are_probabilities(rows: np.ndarray) -> bool:
+    """Whether an array is `(N, classes)`, not negative, and its rows sum to 1."""
+    return rows.ndim == 2 and not (rows < 0).any() and bool((np.abs(rows.sum(axis=1) - 1.0) <= 1e-2).all())
+
+
 def classifier_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float, float]:
     """Exponential of the mean divergence of predictions from their mean, from 1 to the number of classes.
 
@@ -135,7 +140,7 @@ def classifier_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float
     Source: Salimans et al., arXiv:1606.03498, section 4.
     """
     probabilities = np.asarray(probabilities, "float64")
-    if probabilities.ndim != 2 or (probabilities < 0).any() or np.abs(probabilities.sum(axis=1) - 1.0).max() > 1e-2:
+    if not are_probabilities(probabilities):
         raise ValueError("the classifier score needs class probabilities (N, classes): rows that sum to 1, no logits")
     if len(probabilities) < splits:
         raise ValueError(f"the classifier score needs at least {splits} samples, got {len(probabilities)}")
@@ -162,7 +167,9 @@ def modes(real_counts: np.ndarray, fake_counts: np.ndarray) -> tuple[int, float]
     real, fake = np.asarray(real_counts, "float64"), np.asarray(fake_counts, "float64")
     if real.shape != fake.shape or not fake.sum() > 0:
         raise ValueError(f"need counts of the same modes and at least one sample, got {real.shape} and {fake.shape}")
-    if (real <= 0).any() or (fake < 0).any():
+    if (fake < 0).any():
+        raise ValueError("counts of each mode are wanted, and none can be negative")
+    if (real <= 0).any():
         raise ValueError(
             f"mode {int(np.argmin(real))} has no real sample: leave it out (counts of each mode are wanted, not labels)"
         )

@@ -16,6 +16,7 @@ from keras import layers, ops
 
 from keras_gan import datasets
 from keras_gan.layers import dtype_policy
+from keras_gan.metrics.distances import are_probabilities
 
 FEATURES = 64
 BATCH = 250
@@ -113,7 +114,7 @@ class Extractor:
         features, probabilities = (np.concatenate([np.asarray(part[k]) for part in parts]) for k in range(2))
         if not self.num_classes:
             return features, None
-        if (probabilities < 0).any() or np.abs(probabilities.sum(axis=1) - 1.0).max() > 1e-2:
+        if not are_probabilities(probabilities):
             raise ValueError(f"the second output of the extractor {self.name} must be class probabilities, not logits")
         return features, probabilities
 
