@@ -123,4 +123,4 @@ def test_a_residual_block_begins_as_the_identity():
     images = keras.random.normal((2, 8, 8, 1))
     np.testing.assert_array_equal(first(images), last(images))
     inner = np.std(discriminator.get_layer("stage_1_block_1_1").kernel)
-    assert inner == pytest.approx(np.sqrt(2 / (9 * 64) / 4), rel=0.1)
+    assert inner == pytest.approx(np.sqrt(2 / (9 * 32) / 4), rel=0.1)

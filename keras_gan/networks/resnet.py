@@ -36,7 +36,7 @@ def resnet_generator(
         image_shape: `(height, width, channels)`, any height and width from 4 pixels on.
         num_classes: for a conditional network; a learned embedding of the label is joined to the latents.
         latent_dim: length of the latents.
-        width: channels of the hidden layers.
+        width: channels of the smallest picture; half as many at twice the size.
         blocks: residual blocks at each size below the image's.
         kernel_initializer: `small_residual`, or a Keras initializer of all hidden layers.
 
@@ -44,18 +44,18 @@ def resnet_generator(
         functional model, latents `(batch, latent_dim)` [and one-hot labels `(batch, num_classes)`] -> float32 images
         `(batch, *image_shape)` in [-1, 1].
     """
-    start, *sizes = reversed(halved_sizes(image_shape))
-    init = _Initializers(kernel_initializer, blocks * len(sizes))
+    *sizes, start = halved_sizes(image_shape)[1:]
+    init = _Initializers(kernel_initializer, blocks * (len(sizes) + 1))
     inputs, x = generator_inputs(latent_dim, num_classes, latent_dim)
     x = layers.Dense(start[0] * start[1] * width, kernel_initializer=init.plain, name="dense")(x)
     x = layers.Reshape((*start, width))(x)
-    for stage, size in enumerate(sizes, 1):
+    for stage, size in enumerate([*reversed(sizes), None], 1):
         for number in range(1, blocks + 1):
-            x = _block(x, width, init, f"stage_{stage}_block_{number}")
+            x = _block(x, init, f"stage_{stage}_block_{number}")
         x = layers.LeakyReLU(0.2)(x)
-        if size is not sizes[-1]:
+        if size:
             layer = layers.Conv2DTranspose(
-                width, 4, strides=2, padding="same", kernel_initializer=init.plain, name=f"up_{stage}"
+                _halved(width, stage), 4, strides=2, padding="same", kernel_initializer=init.plain, name=f"up_{stage}"
             )
             x = crop(layer(x), size)
     return keras.Model(inputs, to_images(x, image_shape), name="resnet_generator")
@@ -75,7 +75,7 @@ def resnet_discriminator(
     Args:
         image_shape: `(height, width, channels)`, any height and width from 4 pixels on.
         num_classes: for a conditional network, by projection: `w.h + b + v_label.h` for the features `h`.
-        width: channels of the hidden layers; the dense layer has four times as many.
+        width: channels of the smallest picture; half as many at twice the size. The dense layer has four times as many.
         blocks: residual blocks at each size below the image's.
         kernel_initializer: `small_residual`, or a Keras initializer of all hidden layers.
         spectral_normalization: whether the kernels are divided by their largest singular value; no block then begins as
@@ -90,10 +90,13 @@ def resnet_discriminator(
     init = _Initializers(kernel_initializer, blocks * stages, spectral_normalization)
     x = images = keras.Input(image_shape, name="images")
     for stage in range(1, stages + 1):
-        layer = layers.Conv2D(width, 4, strides=2, padding="same", kernel_initializer=init.plain, name=f"down_{stage}")
+        channels = _halved(width, stages - stage)
+        layer = layers.Conv2D(
+            channels, 4, strides=2, padding="same", kernel_initializer=init.plain, name=f"down_{stage}"
+        )
         x = spectral(layer, spectral_normalization)(x)
         for number in range(1, blocks + 1):
-            x = _block(x, width, init, f"stage_{stage}_block_{number}", spectral_normalization)
+            x = _block(x, init, f"stage_{stage}_block_{number}", spectral_normalization)
         x = layers.LeakyReLU(0.2)(x)
     dense = layers.Dense(4 * width, kernel_initializer=init.plain, name="dense")
     inputs, logits = to_logits(images, x, dense, num_classes, spectral_normalization, dropout)
@@ -113,8 +116,12 @@ class _Initializers:
         self.last = "zeros" if small else self.plain
 
 
-def _block(x, width, init, name, spectral_normalization=False):
-    branch = x
+def _halved(width, times):
+    return max(1, width >> times)
+
+
+def _block(x, init, name, spectral_normalization=False):
+    branch, width = x, x.shape[-1]
     for number, initializer in enumerate((init.first, init.last), 1):
         layer = layers.Conv2D(width, 3, padding="same", kernel_initializer=initializer, name=f"{name}_{number}")
         branch = spectral(layer, spectral_normalization)(layers.LeakyReLU(0.2)(branch))
