@@ -109,7 +109,7 @@ def work(folder: Path) -> None:
     test = datasets.load_held_out(config.dataset, config.image_size) or data
     extractor = metrics.named_extractor(run.extractor, data)
     curve = [metrics.FrechetDistance(extractor)] if run.with_curve else []
-    gan = presets.build(config, data.image_shape, data.num_classes, curve)
+    gan = presets.build(config, data.image_shape, data.num_classes, curve, EPOCH_STEPS)
     clock = callbacks.TimeLimit(config.minutes or float("inf"))
     checkpoint = callbacks.Checkpoint(folder / "checkpoints", keep=1)
     watch = callbacks.HealthMonitor(*data.draw(512, config.seed))

@@ -89,7 +89,7 @@ class Config:
         beta_1, beta_2: of Adam; the momentum of SGD, and rho of RMSprop.
         generator_schedule, discriminator_schedule: `constant`, `step` (times `decay_rate` each `decay_steps`), `linear`
             or `cosine` (to 0 in `decay_steps`).
-        decay_steps, decay_rate: of the schedules.
+        decay_steps, decay_rate: of the schedules; without `decay_steps`, `linear` and `cosine` last `epochs`.
         warmup_steps: in which both rates rise from 0.
         discriminator_steps: updates of the discriminator a step.
         ema_decay: of the averaged generator.
@@ -193,8 +193,10 @@ def members(text: str) -> list[str]:
 
 def _check_player(config, player):
     families, schedule = members(getattr(config, player)), getattr(config, f"{player}_schedule")
-    if schedule != "constant" and config.decay_steps is None:
-        raise ValueError(f"the schedule {schedule} needs decay_steps")
+    if schedule == "step" and not config.decay_steps:
+        raise ValueError("the schedule step needs decay_steps")
+    if schedule != "constant" and not config.decay_steps and not config.epochs:
+        raise ValueError(f"the schedule {schedule} needs an end: --epochs, or decay_steps with --minutes")
     if {*families} != {"resnet"} and getattr(config, f"{player}_initializer") == "small_residual":
         raise ValueError(f"the initializer small_residual is for resnet, not {getattr(config, player)}")
     if {*families} == {"mlp"} and getattr(config, f"{player}_width"):

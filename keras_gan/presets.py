@@ -83,7 +83,13 @@ def preset(name: str) -> Config:
     return choose("preset", name, PRESETS)()
 
 
-def build(config: Config, image_shape: tuple[int, ...], num_classes: int | None = None, metrics=()) -> GAN:
+def build(
+    config: Config,
+    image_shape: tuple[int, ...],
+    num_classes: int | None = None,
+    metrics=(),
+    steps_per_epoch: int | None = None,
+) -> GAN:
     """The compiled model that a config describes.
 
     Args:
@@ -91,13 +97,18 @@ def build(config: Config, image_shape: tuple[int, ...], num_classes: int | None 
         image_shape: shape of one sample.
         num_classes: number of classes; used when `config.conditional`.
         metrics: as `GAN.compile` takes them.
+        steps_per_epoch: for schedules without `decay_steps`, which last `config.epochs`.
 
     Raises:
-        ValueError: if the config is conditional and there are no classes.
+        ValueError: if the config is conditional and there are no classes, or the end of a schedule is not known.
     """
     if config.conditional and not num_classes:
         raise ValueError(f"{config.dataset} has no labels: train it with --unconditional")
     num_classes = num_classes if config.conditional else None
+    if not config.decay_steps and {config.generator_schedule, config.discriminator_schedule} != {"constant"}:
+        if not steps_per_epoch:
+            raise ValueError("a schedule has no end: give decay_steps, or steps_per_epoch to build")
+        config = dataclasses.replace(config, decay_steps=config.epochs * steps_per_epoch)
     keras.utils.set_random_seed(config.seed % 2**32)
     with dtype_policy(resolve_precision(config.precision)):
         generator = _combined(config, "generator", image_shape, num_classes)

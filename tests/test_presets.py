@@ -122,6 +122,15 @@ def test_schedules_are_their_closed_forms(schedule, expected, player):
     assert float(other.learning_rate) == pytest.approx(2e-4)
 
 
+def test_a_schedule_without_an_end_of_its_own_lasts_the_epochs():
+    config = presets.Config(discriminator_schedule="linear", discriminator_learning_rate=1.0, epochs=4)
+    optimizer = presets.build(config, (8, 8, 1), steps_per_epoch=5).discriminator_optimizer
+    optimizer.iterations.assign(15)
+    assert float(optimizer.learning_rate) == pytest.approx(0.25)
+    with pytest.raises(ValueError, match="give decay_steps, or steps_per_epoch"):
+        presets.build(config, (8, 8, 1))
+
+
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
 def test_warmup_rises_linearly_to_the_schedule(schedule, tmp_path):
     config = presets.Config(generator_schedule=schedule, generator_learning_rate=0.01, decay_steps=100, warmup_steps=4)
@@ -153,7 +162,7 @@ def test_build_reaches_every_lever():
         discriminator_optimizer="sgd",
     )
     gan = presets.build(config, (8, 8, 1))
-    assert gan.generator.get_layer("up_1").filters == 8
+    assert gan.generator.get_layer("up_1").filters == 4
     assert gan.discriminator.get_layer("down_2").layer.filters == 16
     assert np.std(gan.discriminator.get_layer("dense").layer.kernel) == pytest.approx(0.02, rel=0.1)
     kernel = np.array(gan.generator.get_layer("up_1").kernel).reshape(-1, 8)
@@ -200,7 +209,8 @@ def test_override():
         ({"generator": "gru"}, "unknown generator 'gru'"),
         ({"generator_initializer": "xavier"}, "unknown generator initializer 'xavier'"),
         ({"discriminator_schedule": "cosin"}, "unknown discriminator schedule 'cosin': did you mean cosine"),
-        ({"generator_schedule": "step"}, "the schedule step needs decay_steps"),
+        ({"generator_schedule": "step", "epochs": "9"}, "the schedule step needs decay_steps"),
+        ({"generator_schedule": "cosine", "minutes": "9"}, "cosine needs an end: --epochs, or decay_steps with --min"),
         ({"generator_initializer": "small_residual"}, "small_residual is for resnet, not dcgan"),
         ({"generator": "mlp", "generator_width": "9"}, "generator_width is for dcgan and resnet, not mlp"),
         ({"loss": "hinge", "label_smoothing": "0.1"}, "the loss hinge has no target to smooth"),

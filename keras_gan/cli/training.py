@@ -98,7 +98,7 @@ def train(
                     "with --allow-changes"
                 )
             metrics = _metrics(options["evaluate"], data) if options["evaluate"] and not dry_run else []
-            gan = presets.build(config, data.image_shape, data.num_classes, metrics)
+            gan = presets.build(config, data.image_shape, data.num_classes, metrics, _epoch_steps(data, config))
             if config.pretrained and not resume:
                 _load_pretrained(gan, config.pretrained)
             if dry_run:
@@ -185,7 +185,7 @@ def _fit(gan, data, config, run_dir, limit, checkpoint):
         gan.fit(
             data.batches(config.batch_size, config.seed, start_step=start),
             epochs=config.epochs or 10**6,
-            steps_per_epoch=max(data.steps(config.batch_size), EPOCH_STEPS),
+            steps_per_epoch=_epoch_steps(data, config),
             shuffle=False,
             verbose=0,
             callbacks=[
@@ -198,6 +198,10 @@ def _fit(gan, data, config, run_dir, limit, checkpoint):
                 checkpoint,
             ],
         )
+
+
+def _epoch_steps(data, config):
+    return max(data.steps(config.batch_size), EPOCH_STEPS)
 
 
 def _watch(data, config, action, rollback):
