@@ -9,6 +9,19 @@ import numpy as np
 
 # Key of a cell, its title and digits; figures stand under their own names.
 FIGURES = {"FCD": 2, "FID": 2, "KID": 4, "precision": 3, "recall": 3, "coverage": 3, "label accuracy": 4}
+MEANINGS = {
+    "FCD": "Fréchet distance of samples from real images, by features of a classifier of this data; lower is better",
+    "FID": "Fréchet distance by Inception's features; lower is better",
+    "KID": "kernel distance of the same features, which needs fewer samples; lower is better, 0 for none",
+    "precision": "share of samples that lie among real images: do they look real?",
+    "recall": "share of real images that lie among samples: is all of them drawn?",
+    "coverage": "share of real images that have a sample nearby",
+    "label accuracy": "share of samples that a classifier of real images takes for the class asked for",
+    "minutes": "of training, measuring included",
+    "parameters": "of generator + discriminator",
+    "MFLOP an image": "millions of floating-point operations of an image forward through generator + discriminator",
+    "failed": "runs that crashed or diverged",
+}
 COSTS = {
     "minutes": ("minutes", 1),
     "trained_per_second": ("trained images/s", 0),
@@ -17,19 +30,23 @@ COSTS = {
 }
 STYLE = """
 :root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 1100px; padding: 1.5rem; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 1400px; padding: 1.5rem; }
 h1 { font-size: 1.6rem; overflow-wrap: anywhere; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .6rem; text-align: right; vertical-align: top; border-bottom: 1px solid #8884; }
+th, td { padding: .35rem .5rem; text-align: right; vertical-align: top; border-bottom: 1px solid #8884; }
 td { white-space: nowrap; } th { line-height: 1.2; vertical-align: bottom; }
-th:first-child, td:first-child { text-align: left; }
-small { display: block; font-weight: 400; opacity: .7; }
+th:first-child, td:first-child {
+  text-align: left; position: sticky; left: 0; background: Canvas; max-width: 34vw;
+  white-space: normal; overflow-wrap: anywhere; min-width: 7rem;
+}
+small { display: block; font-weight: 400; font-size: .75rem; opacity: .7; }
 .best { font-weight: 700; }
 .samples { display: grid; gap: 1.5rem; grid-template-columns: repeat(auto-fit, minmax(min(280px, 100%), 1fr)); }
 figure { margin: 0; } figure img, .plot img { width: 100%; height: auto; background: #fff; }
 .plot { max-width: 760px; }
 pre { white-space: pre-wrap; }
+summary { cursor: pointer; margin-top: .75rem; } dt { font-weight: 600; } dd { margin: 0 0 .5rem; }
 """
 
 
@@ -91,6 +108,7 @@ def write(
     parts = [
         f"<h1>{html.escape(title)}</h1><p>{html.escape(conditions)}</p>",
         _table(rows, titles, cells, quality),
+        _legend(titles),
     ]
     for caption, picture in (("Quality against cost", _scatter(rows)), ("While training", _curves(rows))):
         if picture:
@@ -133,6 +151,12 @@ def _table(rows, titles, cells, quality):
         last = "" if not more else f"<td>{'not reached' if minutes is None else f'{minutes:.1f}'}</td>"
         body.append(f"<tr><td>{html.escape(name)}</td>{row}{last}</tr>")
     return f'<div class="scroll"><table><tr><th></th>{head}{more}</tr>{"".join(body)}</table></div>'
+
+
+def _legend(titles):
+    """What the columns mean, folded away."""
+    items = "".join(f"<dt>{title}</dt><dd>{MEANINGS[title]}</dd>" for title in titles if title in MEANINGS)
+    return f"<details><summary>What the columns say</summary><dl>{items}</dl><p>The best mean is bold.</p></details>"
 
 
 def _best(column, title):

@@ -65,6 +65,10 @@ def test_the_page_stands_by_itself(tmp_path, rows):
     page = (tmp_path / "x.html").read_text()
     assert "<b>" not in page
     assert "so &amp; so" in page
+    assert [f"<dt>{name}</dt>" in page for name in ("FCD", "recall", "KID", "failed")] == [rows is ROWS] * 2 + [
+        False,
+        True,
+    ]
     assert page.count("data:image/png;base64,") == len(rows) + (2 if rows is ROWS else 0)
     assert not re.search(r"https?://|<script|<link", page)
     assert "not reached" in page
