@@ -195,8 +195,6 @@ def _check_player(config, player):
     families, schedule = members(getattr(config, player)), getattr(config, f"{player}_schedule")
     if schedule == "step" and not config.decay_steps:
         raise ValueError("the schedule step needs decay_steps")
-    if schedule != "constant" and not config.decay_steps and not config.epochs:
-        raise ValueError(f"the schedule {schedule} needs an end: --epochs, or decay_steps with --minutes")
     if {*families} != {"resnet"} and getattr(config, f"{player}_initializer") == "small_residual":
         raise ValueError(f"the initializer small_residual is for resnet, not {getattr(config, player)}")
     if {*families} == {"mlp"} and getattr(config, f"{player}_width"):

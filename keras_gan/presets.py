@@ -30,7 +30,19 @@ from keras_gan.layers import dtype_policy
 from keras_gan.losses import PerHead
 from keras_gan.updates import Warmup
 
-__all__ = ["PRESETS", "Config", "build", "cnn", "dcgan", "mlp", "override", "pairs", "preset", "resolve_precision"]
+__all__ = [
+    "PRESETS",
+    "Config",
+    "build",
+    "cnn",
+    "dcgan",
+    "mlp",
+    "override",
+    "pairs",
+    "preset",
+    "resolve_precision",
+    "with_decay_steps",
+]
 
 
 def dcgan() -> Config:
@@ -105,10 +117,7 @@ def build(
     if config.conditional and not num_classes:
         raise ValueError(f"{config.dataset} has no labels: train it with --unconditional")
     num_classes = num_classes if config.conditional else None
-    if not config.decay_steps and {config.generator_schedule, config.discriminator_schedule} != {"constant"}:
-        if not steps_per_epoch:
-            raise ValueError("a schedule has no end: give decay_steps, or steps_per_epoch to build")
-        config = dataclasses.replace(config, decay_steps=config.epochs * steps_per_epoch)
+    config = with_decay_steps(config, steps_per_epoch)
     keras.utils.set_random_seed(config.seed % 2**32)
     with dtype_policy(resolve_precision(config.precision)):
         generator = _combined(config, "generator", image_shape, num_classes)
@@ -126,6 +135,20 @@ def build(
         metrics=metrics,
     )
     return gan
+
+
+def with_decay_steps(config: Config, steps_per_epoch: int | None) -> Config:
+    """The settings with `decay_steps` for schedules that are to last all epochs.
+
+    Raises:
+        ValueError: if a schedule has no end.
+    """
+    schedules = {config.generator_schedule, config.discriminator_schedule} - {"constant"}
+    if config.decay_steps or not schedules:
+        return config
+    if not config.epochs or not steps_per_epoch:
+        raise ValueError(f"the schedule {schedules.pop()} needs an end: epochs to last, or decay_steps")
+    return dataclasses.replace(config, decay_steps=config.epochs * steps_per_epoch)
 
 
 def _combined(config, player, image_shape, num_classes):

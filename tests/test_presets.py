@@ -127,8 +127,9 @@ def test_a_schedule_without_an_end_of_its_own_lasts_the_epochs():
     optimizer = presets.build(config, (8, 8, 1), steps_per_epoch=5).discriminator_optimizer
     optimizer.iterations.assign(15)
     assert float(optimizer.learning_rate) == pytest.approx(0.25)
-    with pytest.raises(ValueError, match="give decay_steps, or steps_per_epoch"):
-        presets.build(config, (8, 8, 1))
+    for unended, steps in ((config, None), (dataclasses.replace(config, epochs=None, minutes=1.0), 5)):
+        with pytest.raises(ValueError, match="linear needs an end: epochs to last, or decay_steps"):
+            presets.build(unended, (8, 8, 1), steps_per_epoch=steps)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
@@ -210,7 +211,6 @@ def test_override():
         ({"generator_initializer": "xavier"}, "unknown generator initializer 'xavier'"),
         ({"discriminator_schedule": "cosin"}, "unknown discriminator schedule 'cosin': did you mean cosine"),
         ({"generator_schedule": "step", "epochs": "9"}, "the schedule step needs decay_steps"),
-        ({"generator_schedule": "cosine", "minutes": "9"}, "cosine needs an end: --epochs, or decay_steps with --min"),
         ({"generator_initializer": "small_residual"}, "small_residual is for resnet, not dcgan"),
         ({"generator": "mlp", "generator_width": "9"}, "generator_width is for dcgan and resnet, not mlp"),
         ({"loss": "hinge", "label_smoothing": "0.1"}, "the loss hinge has no target to smooth"),
