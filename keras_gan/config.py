@@ -89,7 +89,8 @@ class Config:
         beta_1, beta_2: of Adam; the momentum of SGD, and rho of RMSprop.
         generator_schedule, discriminator_schedule: `constant`, `step` (times `decay_rate` each `decay_steps`), `linear`
             or `cosine` (to 0 in `decay_steps`).
-        decay_steps, decay_rate: of the schedules; without `decay_steps`, `linear` and `cosine` last `epochs`.
+        decay_steps, decay_rate: of the schedules; without `decay_steps`, `linear` and `cosine` last
+            `epochs`, or else `minutes`, by the clock.
         warmup_steps: in which both rates rise from 0.
         discriminator_steps: updates of the discriminator a step.
         ema_decay: of the averaged generator.

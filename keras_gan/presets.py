@@ -28,21 +28,9 @@ from keras_gan.config import (
 from keras_gan.gan import GAN
 from keras_gan.layers import dtype_policy
 from keras_gan.losses import PerHead
-from keras_gan.updates import Warmup
+from keras_gan.updates import TimedSchedule, Warmup
 
-__all__ = [
-    "PRESETS",
-    "Config",
-    "build",
-    "cnn",
-    "dcgan",
-    "mlp",
-    "override",
-    "pairs",
-    "preset",
-    "resolve_precision",
-    "with_decay_steps",
-]
+__all__ = ["PRESETS", "Config", "build", "cnn", "dcgan", "mlp", "override", "pairs", "preset", "resolve_precision"]
 
 
 def dcgan() -> Config:
@@ -109,7 +97,8 @@ def build(
         image_shape: shape of one sample.
         num_classes: number of classes; used when `config.conditional`.
         metrics: as `GAN.compile` takes them.
-        steps_per_epoch: for schedules without `decay_steps`, which last `config.epochs`.
+        steps_per_epoch: for schedules without `decay_steps`, which last `config.epochs`. Those that are to last
+            `config.minutes` follow `callbacks.TimeLimit`.
 
     Raises:
         ValueError: if the config is conditional and there are no classes, or the end of a schedule is not known.
@@ -117,7 +106,8 @@ def build(
     if config.conditional and not num_classes:
         raise ValueError(f"{config.dataset} has no labels: train it with --unconditional")
     num_classes = num_classes if config.conditional else None
-    config = with_decay_steps(config, steps_per_epoch)
+    if config.epochs and steps_per_epoch and not config.decay_steps:
+        config = dataclasses.replace(config, decay_steps=config.epochs * steps_per_epoch)
     keras.utils.set_random_seed(config.seed % 2**32)
     with dtype_policy(resolve_precision(config.precision)):
         generator = _combined(config, "generator", image_shape, num_classes)
@@ -135,20 +125,6 @@ def build(
         metrics=metrics,
     )
     return gan
-
-
-def with_decay_steps(config: Config, steps_per_epoch: int | None) -> Config:
-    """The settings with `decay_steps` for schedules that are to last all epochs.
-
-    Raises:
-        ValueError: if a schedule has no end.
-    """
-    schedules = {config.generator_schedule, config.discriminator_schedule} - {"constant"}
-    if config.decay_steps or not schedules:
-        return config
-    if not config.epochs or not steps_per_epoch:
-        raise ValueError(f"the schedule {schedules.pop()} needs an end: epochs to last, or decay_steps")
-    return dataclasses.replace(config, decay_steps=config.epochs * steps_per_epoch)
 
 
 def _combined(config, player, image_shape, num_classes):
@@ -189,7 +165,13 @@ def _choices(config, player, family):
 
 
 def _optimizer(config, player):
-    rate = SCHEDULES[getattr(config, f"{player}_schedule")](getattr(config, f"{player}_learning_rate"), config)
+    name, rate = getattr(config, f"{player}_schedule"), getattr(config, f"{player}_learning_rate")
+    if name == "constant" or config.decay_steps:
+        rate = SCHEDULES[name](rate, config)
+    elif config.minutes and not config.epochs:
+        rate = TimedSchedule(SCHEDULES[name](rate, dataclasses.replace(config, decay_steps=1)))
+    else:
+        raise ValueError(f"the schedule {name} has no end: give decay_steps, minutes, or epochs and their steps")
     rate = Warmup(rate, config.warmup_steps) if config.warmup_steps else rate
     return OPTIMIZERS[getattr(config, f"{player}_optimizer")](rate, config)
 

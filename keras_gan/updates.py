@@ -119,6 +119,39 @@ class Warmup(keras.optimizers.schedules.LearningRateSchedule):
         return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["steps"])
 
 
+@keras.saving.register_keras_serializable(package="keras_gan")
+class TimedSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that follows the clock, for a run whose steps are not known: `callbacks.TimeLimit` sets progress.
+
+    Args:
+        schedule: a `LearningRateSchedule` that is over after one step.
+        progress: float in [0, 1], how much of the time is over.
+    """
+
+    def __init__(self, schedule, progress: float = 0.0):
+        self.schedule = schedule
+        self.progress = tf.Variable(progress, trainable=False)
+
+    def __call__(self, step):
+        return self.schedule(self.progress)
+
+    def get_config(self) -> dict:
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule), "progress": float(self.progress)}
+
+    @classmethod
+    def from_config(cls, config: dict):
+        return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["progress"])
+
+
+def set_progress(optimizer, progress: float) -> None:
+    """Says to a `TimedSchedule` of an optimizer, if it has one, how much of the time is over, from 0 to 1."""
+    schedule = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
+    while isinstance(schedule, (ScaledSchedule, Warmup)):
+        schedule = schedule.schedule
+    if isinstance(schedule, TimedSchedule):
+        schedule.progress.assign(progress)
+
+
 def lower_learning_rate(optimizer, factor: float, total: float) -> None:
     """Multiplies a constant learning rate by `factor`; makes a schedule `total` times what it was at first.
 

@@ -1,11 +1,13 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_gan import callbacks
+from keras_gan import callbacks, presets
 from keras_gan.callbacks import progress
 from keras_gan.pictures import image_grid
+from keras_gan.updates import lower_learning_rate, set_progress
 
 
 def read(path):
@@ -39,22 +41,44 @@ def test_a_row_of_the_grid_is_a_class(make_gan):
     np.testing.assert_array_equal(grid[66:134], image_grid(second, 10))
 
 
-class Clock:
+class Clock(keras.callbacks.Callback):
+    """A clock by which a step takes ten seconds; notes the learning rates of the steps."""
+
     def __init__(self):
-        self.seconds = 0.0
+        super().__init__()
+        self.seconds, self.rates = 0.0, []
 
     def monotonic(self):
-        self.seconds += 10.0
         return self.seconds
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seconds += 10.0
+        optimizers = self.model.generator_optimizer, self.model.discriminator_optimizer
+        self.rates.append([float(optimizer.learning_rate) for optimizer in optimizers])
 
 
 def test_time_limit_stops_after_the_step_that_reaches_it(make_gan, images, monkeypatch):
-    monkeypatch.setattr(progress, "time", Clock())
-    gan = make_gan()
-    gan.fit(images[0], batch_size=8, epochs=10, verbose=0, callbacks=[callbacks.TimeLimit(0.5)])
+    clock, gan = Clock(), make_gan()
+    monkeypatch.setattr(progress, "time", clock)
+    gan.fit(images[0], batch_size=8, epochs=10, verbose=0, callbacks=[clock, callbacks.TimeLimit(0.5)])
     assert int(gan.step) == 3
     with pytest.raises(ValueError, match="minutes"):
         callbacks.TimeLimit(0)
+
+
+def test_schedules_follow_the_clock_where_time_ends_a_run(images, monkeypatch, tmp_path):
+    settings = {"generator_learning_rate": 1.0, "discriminator_learning_rate": 1e-3, "minutes": 0.5, "warmup_steps": 1}
+    gan = presets.build(presets.Config(generator_schedule="linear", **settings), (8, 8, 1))
+    clock = Clock()
+    monkeypatch.setattr(progress, "time", clock)
+    gan.fit(images[0], batch_size=8, epochs=10, verbose=0, callbacks=[clock, callbacks.TimeLimit(0.5)])
+    np.testing.assert_allclose(clock.rates, [[1.0, 1e-3], [2 / 3, 1e-3], [1 / 3, 1e-3]], rtol=1e-5)
+    # As after a rollback, and in a file.
+    lower_learning_rate(gan.generator_optimizer, 0.5, 0.5)
+    set_progress(gan.generator_optimizer, 0.9)
+    gan.save(tmp_path / "gan.keras")
+    for model in (gan, keras.saving.load_model(tmp_path / "gan.keras")):
+        assert float(model.generator_optimizer.learning_rate) == pytest.approx(0.05)
 
 
 def test_progress_shows_the_time_where_there_is_a_limit(make_gan, images, capsys):

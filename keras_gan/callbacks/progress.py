@@ -9,10 +9,11 @@ from pathlib import Path
 import keras
 
 from keras_gan.callbacks.stateful import StatefulCallback
+from keras_gan.updates import set_progress
 
 
 class TimeLimit(StatefulCallback):
-    """Stops training after the step in which a time limit is reached.
+    """Stops training after the step in which a time limit is reached, and tells `updates.TimedSchedule`s the time.
 
     Args:
         minutes: float > 0, counted from the start of training, the compilation of the step included. A resumed run goes
@@ -34,6 +35,11 @@ class TimeLimit(StatefulCallback):
 
     def on_train_begin(self, logs=None):
         self._start = time.monotonic()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        progress = min(self.elapsed / self.minutes, 1.0)
+        for optimizer in (self.model.discriminator_optimizer, self.model.generator_optimizer):
+            set_progress(optimizer, progress)
 
     def on_train_batch_end(self, batch, logs=None):
         if self.elapsed >= self.minutes:

@@ -49,7 +49,6 @@ def compare(entries, dataset, conditional, seeds, num, extractor, quality, setti
             config = presets.override(config, common)
             config = dataclasses.replace(config, dataset=dataset, conditional=conditional, epochs=None, minutes=None)
             configs[name] = dataclasses.replace(config, **_limit(config.batch_size, **given))
-            presets.with_decay_steps(configs[name], comparison.EPOCH_STEPS)  # Raises if there is no end.
         data = datasets.load(dataset, image_size=next(iter(configs.values())).image_size)
         if conditional and not data.num_classes:
             raise ValueError(f"{dataset} has no labels: compare with --unconditional")
