@@ -13,6 +13,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -59,12 +60,13 @@ def measure(images, test, extractor, probe) -> dict[str, float]:
 
 def train(data, settings: dict, steps: int, seed: int):
     config = kg.presets.override(kg.presets.preset("dcgan"), {"conditional": "true", "seed": str(seed), **settings})
-    gan = kg.presets.build(config, data.image_shape, data.num_classes)
+    config = dataclasses.replace(config, minutes=None, epochs=steps // EPOCH)
+    gan = kg.presets.build(config, data.image_shape, data.num_classes, steps_per_epoch=EPOCH)
     adaptive = [kg.callbacks.AdaptiveAugmentation()] if config.adaptive_augmentation else []
     gan.fit(
         data.batches(config.batch_size, seed),
         steps_per_epoch=EPOCH,
-        epochs=steps // EPOCH,
+        epochs=config.epochs,
         shuffle=False,
         verbose=0,
         callbacks=[kg.callbacks.Progress(), *adaptive],

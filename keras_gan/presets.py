@@ -43,6 +43,8 @@ def dcgan() -> Config:
         r1=0.3,
         generator_learning_rate=2e-3,
         discriminator_learning_rate=2e-3,
+        generator_schedule="cosine",
+        discriminator_schedule="cosine",
         beta_1=0.0,
         beta_2=0.99,
         ema_decay=0.999,
