@@ -30,13 +30,25 @@ from keras_gan.layers import dtype_policy
 from keras_gan.losses import PerHead
 from keras_gan.updates import TimedSchedule, Warmup
 
-__all__ = ["PRESETS", "Config", "build", "cnn", "dcgan", "mlp", "override", "pairs", "preset", "resolve_precision"]
+__all__ = [
+    "PRESETS",
+    "Config",
+    "build",
+    "cnn",
+    "dcgan",
+    "mlp",
+    "override",
+    "pairs",
+    "preset",
+    "relativistic",
+    "resolve_precision",
+]
 
 
 def dcgan() -> Config:
     """Transposed and strided convolutions, cross-entropy with R1: the best pictures in two minutes.
 
-    `train --dataset mnist --conditional --minutes 2` on two cores: FCD 1.5 to 1.7, label accuracy 99.5 to 99.6 % over
+    `train --dataset mnist --conditional --minutes 2` on two cores: FCD 0.9 to 1.0, label accuracy 99.2 to 99.3 % over
     three seeds (`evaluate`).
     """
     return Config(
@@ -73,7 +85,16 @@ def cnn() -> Config:
     return dataclasses.replace(dcgan(), discriminator="mlp")
 
 
-PRESETS = {"dcgan": dcgan, "mlp": mlp, "cnn": cnn}
+def relativistic() -> Config:
+    """The networks of `dcgan` with the objective of R3GAN: twice as long a step, the best from ten minutes on.
+
+    `train --dataset mnist --conditional --preset relativistic`, 19 minutes on one core: FCD 0.29, where held-out real
+    images have 0.36 (`evaluate`; one seed). Source: Huang et al., arXiv:2501.05441, section 2.
+    """
+    return dataclasses.replace(dcgan(), loss="relativistic", r2=0.3, minutes=None, epochs=20)
+
+
+PRESETS = {"dcgan": dcgan, "relativistic": relativistic, "mlp": mlp, "cnn": cnn}
 
 
 def preset(name: str) -> Config:
