@@ -21,7 +21,9 @@ LARGE = 256
 FONT = ("system-ui", "sans-serif")
 LOOK = {
     "theme": gr.themes.Soft(primary_hue="indigo", font=FONT, font_mono=("ui-monospace", "monospace")),
-    "css": ".gradio-container {max-width: 1100px !important; margin: auto; width: 100%}",
+    # A label lies on its picture otherwise.
+    "css": ".gradio-container {max-width: 1100px !important; margin: auto; width: 100%}"
+    ".image-container {padding-top: 2.5rem}",
     "footer_links": [],
 }
 
