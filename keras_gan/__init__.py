@@ -28,7 +28,8 @@ __all__ = [
 
 
 # Importing this package costs nothing until a part of it is used, so that the command line answers at once. Keras must
-# know the classes before it loads a model: they register themselves as soon as it is there.
+# know the classes before it loads a model: they register themselves as soon as it is there. The part that brought Keras
+# is only half there by then, so these parts import each other as modules, not names out of them.
 @when_imported("keras")
 def _register(_):
     for name in ("augmentation", "layers", "losses", "regularizers", "updates", "gan", "metrics.streaming"):

@@ -5,11 +5,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gan.checks import check_networks, checked_data, reason
-from keras_gan.losses import NonSaturating
-from keras_gan.regularizers import R1
-from keras_gan.sampling import sample, to_uint8
-from keras_gan.updates import apply_if_finite, prepare_optimizer, scale_loss
+from keras_gan import checks, losses, sampling, updates
+from keras_gan import regularizers as penalties
 
 # What a stateless draw is for: no two purposes share numbers within a step.
 _DISCRIMINATOR, _GENERATOR, _PENALTY, _EVALUATION = range(4)
@@ -51,7 +48,7 @@ class GAN(keras.Model):
 
     def __init__(self, generator, discriminator, augmentation=None, ema_decay=0.999, seed=None, **kwargs):
         super().__init__(**kwargs)
-        check_networks(generator, discriminator)
+        checks.check_networks(generator, discriminator)
         if not 0.0 <= ema_decay < 1.0:
             raise ValueError(f"ema_decay must be in [0, 1), got {ema_decay!r}")
         self.generator = generator
@@ -111,10 +108,10 @@ class GAN(keras.Model):
             raise ValueError("generator_optimizer and discriminator_optimizer must be two objects: each keeps state")
         if discriminator_steps < 1:
             raise ValueError(f"discriminator_steps must be at least 1, got {discriminator_steps}")
-        self.discriminator_optimizer = prepare_optimizer(discriminator_optimizer, self.discriminator)
-        self.generator_optimizer = prepare_optimizer(generator_optimizer, self.generator)
-        self.adversarial_loss = NonSaturating() if loss is None else loss
-        self.regularizers = [R1(0.3)] if regularizers is None else list(regularizers)
+        self.discriminator_optimizer = updates.prepare_optimizer(discriminator_optimizer, self.discriminator)
+        self.generator_optimizer = updates.prepare_optimizer(generator_optimizer, self.generator)
+        self.adversarial_loss = losses.NonSaturating() if loss is None else loss
+        self.regularizers = [penalties.R1(0.3)] if regularizers is None else list(regularizers)
         self.discriminator_steps = discriminator_steps
         self.evaluation_metrics = list(metrics)
         self._compile_options = kwargs
@@ -140,11 +137,11 @@ class GAN(keras.Model):
         self._assert_compile_called("fit")
         if kwargs.get("validation_data") is not None and not self.evaluation_metrics:
             raise ValueError("nothing to evaluate: give compile() metrics")
-        x, y = checked_data(x, y, self.num_classes)
+        x, y = checks.checked_data(x, y, self.num_classes)
         try:
             return super().fit(x, y, *args, **kwargs)
         except tf.errors.InvalidArgumentError as error:
-            if message := reason(error):
+            if message := checks.reason(error):
                 raise ValueError(message) from None
             raise
 
@@ -184,8 +181,8 @@ class GAN(keras.Model):
             fake_logits = scored[id(fake)] if id(fake) in scored else discriminate(fake)
             loss = ops.mean(self.adversarial_loss.discriminator_loss(real_logits, fake_logits))
             total = loss + sum(penalties.values())
-            scaled = scale_loss(total, self.discriminator_optimizer)
-        finite = apply_if_finite(tape, total, scaled, self.discriminator, self.discriminator_optimizer)
+            scaled = updates.scale_loss(total, self.discriminator_optimizer)
+        finite = updates.apply_if_finite(tape, total, scaled, self.discriminator, self.discriminator_optimizer)
         self._track(
             penalties,
             d_loss=loss,
@@ -202,10 +199,10 @@ class GAN(keras.Model):
             fake = self._generate_like(real, labels, seed)
             fake_logits = self._discriminate(fake, labels, seed)
             loss = ops.mean(self.adversarial_loss.generator_loss(real_logits, fake_logits))
-            scaled = scale_loss(loss, self.generator_optimizer)
+            scaled = updates.scale_loss(loss, self.generator_optimizer)
         self._track(g_loss=loss)
         then = self._update_ema_generator
-        return apply_if_finite(tape, loss, scaled, self.generator, self.generator_optimizer, then)
+        return updates.apply_if_finite(tape, loss, scaled, self.generator, self.generator_optimizer, then)
 
     def _update_ema_generator(self):
         step = ops.cast(self.step, "float32")
@@ -248,13 +245,15 @@ class GAN(keras.Model):
 
         Source of truncation: Brock et al., arXiv:1809.11096, section 3.1.
         """
-        return sample(self.generate_from_latents, num, labels, seed, truncation, self.latent_dim, self.num_classes)
+        return sampling.sample(
+            self.generate_from_latents, num, labels, seed, truncation, self.latent_dim, self.num_classes
+        )
 
     def generate_from_latents(self, latents, labels=None) -> np.ndarray:
         """Samples as `generate` gives them, of latents `(num, latent_dim)` and label rows `(num, num_classes)`."""
         rows = None if labels is None else ops.convert_to_tensor(labels, "float32")
         images = self.ema_generator(_inputs(ops.convert_to_tensor(latents, "float32"), rows), training=False)
-        return ops.convert_to_numpy(to_uint8(images) if len(images.shape) == 4 else images)
+        return ops.convert_to_numpy(sampling.to_uint8(images) if len(images.shape) == 4 else images)
 
     def export(self, filepath):
         """Writes a SavedModel with the signatures of `keras_gan.export`, for TensorFlow and TF Serving."""

@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from keras_gan import datasets
-from keras_gan.layers import dtype_policy
+from keras_gan import layers as own_layers
 from keras_gan.metrics.distances import are_probabilities
 
 FEATURES = 64
@@ -148,7 +148,7 @@ def train_classifier(images, labels, num_classes: int, steps: int = 2000, seed: 
     batch = min(128, len(images))
     steps = min(steps, max(200, 40 * (len(images) // batch)))
     keras.utils.set_random_seed(seed)
-    with dtype_policy("float32"):  # One in the cache is for every program that comes.
+    with own_layers.dtype_policy("float32"):  # One in the cache is for every program that comes.
         network = _classifier(images.shape[1:], num_classes)
         schedule = keras.optimizers.schedules.CosineDecay(1e-5, steps, warmup_target=2e-3, warmup_steps=steps // 10)
         model = keras.Model(network.input, network.outputs[1])

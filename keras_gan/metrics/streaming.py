@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from keras_gan.metrics.features import Extractor, load_extractor
+from keras_gan.metrics import features
 
 
 class _FeatureMetric(keras.metrics.Metric):
@@ -16,7 +16,7 @@ class _FeatureMetric(keras.metrics.Metric):
 
     def __init__(self, extractor, dimensions, name, **kwargs):
         super().__init__(name=name, **kwargs)
-        given = isinstance(extractor, Extractor)
+        given = isinstance(extractor, features.Extractor)
         if not given and dimensions is None:
             raise ValueError("with the path of an extractor, give its number of features: dimensions=")
         self._path = extractor.path if given else extractor
@@ -29,7 +29,7 @@ class _FeatureMetric(keras.metrics.Metric):
             if self._path is None:
                 raise ValueError(f"the extractor of {self.name} was not saved: give the metric another")
             with tf.init_scope():
-                self._loaded = (load_extractor(self._path),)
+                self._loaded = (features.load_extractor(self._path),)
         # As uint8 images, for that is what is delivered.
         pixels = ops.clip(ops.round((images + 1.0) * 127.5), 0.0, 255.0)
         return self._loaded[0].call(pixels)[0]
