@@ -73,7 +73,8 @@ def batch_normalized(gan):
 
 def play(data, title: str, preset: str, settings: dict, steps: int):
     """What the watch said: pairs of a step and a state."""
-    settings = {"conditional": "true", "dataset": data.name, **settings}
+    constant = {f"{player}_schedule": "constant" for player in ("generator", "discriminator")}
+    settings = {"conditional": "true", "dataset": data.name, **constant, **settings}
     config = kg.presets.override(kg.presets.preset(preset), settings)
     gan = kg.presets.build(config, data.image_shape, data.num_classes)
     if title == "batch normalisation with R1":

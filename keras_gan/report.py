@@ -9,6 +9,12 @@ import numpy as np
 
 # Key of a cell, its title and digits; figures stand under their own names.
 FIGURES = {"FCD": 2, "FID": 2, "KID": 4, "precision": 3, "recall": 3, "coverage": 3, "label accuracy": 4}
+COSTS = {
+    "minutes": ("minutes", 1),
+    "trained_per_second": ("trained images/s", 0),
+    "generated_per_second": ("generated images/s", 0),
+    "peak_memory": ("peak memory, MiB", 0),
+}
 MEANINGS = {
     "FCD": "Fréchet distance of samples from real images, by features of a classifier of this data; lower is better",
     "FID": "Fréchet distance by Inception's features; lower is better",
@@ -21,12 +27,6 @@ MEANINGS = {
     "parameters": "of generator + discriminator",
     "MFLOP an image": "millions of floating-point operations of an image forward through generator + discriminator",
     "failed": "runs that crashed or diverged",
-}
-COSTS = {
-    "minutes": ("minutes", 1),
-    "trained_per_second": ("trained images/s", 0),
-    "generated_per_second": ("generated images/s", 0),
-    "peak_memory": ("peak memory, MiB", 0),
 }
 STYLE = """
 :root { color-scheme: light dark; }

@@ -70,8 +70,19 @@ def _floating(part):
     return part is not None and part.dtype.is_floating
 
 
+class DerivedSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate schedule that is made of another, `schedule`, and saved with it."""
+
+    def get_config(self) -> dict:
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule)}
+
+    @classmethod
+    def from_config(cls, config: dict):
+        return cls(**{**config, "schedule": keras.saving.deserialize_keras_object(config["schedule"])})
+
+
 @keras.saving.register_keras_serializable(package="keras_gan")
-class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
+class ScaledSchedule(DerivedSchedule):
     """A learning rate schedule times a constant.
 
     Args:
@@ -87,15 +98,11 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return self.factor * self.schedule(step)
 
     def get_config(self) -> dict:
-        return {"schedule": keras.saving.serialize_keras_object(self.schedule), "factor": self.factor}
-
-    @classmethod
-    def from_config(cls, config: dict):
-        return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["factor"])
+        return {**super().get_config(), "factor": self.factor}
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
-class Warmup(keras.optimizers.schedules.LearningRateSchedule):
+class Warmup(DerivedSchedule):
     """A learning rate that rises linearly to a schedule's, or to a constant: `rate(step) * min(1, (step + 1) / steps)`.
 
     Args:
@@ -112,15 +119,11 @@ class Warmup(keras.optimizers.schedules.LearningRateSchedule):
         return rate * tf.minimum(1.0, (tf.cast(step, "float32") + 1.0) / self.steps)
 
     def get_config(self) -> dict:
-        return {"schedule": keras.saving.serialize_keras_object(self.schedule), "steps": self.steps}
-
-    @classmethod
-    def from_config(cls, config: dict):
-        return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["steps"])
+        return {**super().get_config(), "steps": self.steps}
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
-class TimedSchedule(keras.optimizers.schedules.LearningRateSchedule):
+class TimedSchedule(DerivedSchedule):
     """A learning rate that follows the clock, for a run whose steps are not known: `callbacks.TimeLimit` sets progress.
 
     Args:
@@ -136,20 +139,17 @@ class TimedSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return self.schedule(self.progress)
 
     def get_config(self) -> dict:
-        return {"schedule": keras.saving.serialize_keras_object(self.schedule), "progress": float(self.progress)}
-
-    @classmethod
-    def from_config(cls, config: dict):
-        return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["progress"])
+        return {**super().get_config(), "progress": float(self.progress)}
 
 
 def set_progress(optimizer, progress: float) -> None:
     """Says to a `TimedSchedule` of an optimizer, if it has one, how much of the time is over, from 0 to 1."""
-    schedule = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
-    while isinstance(schedule, (ScaledSchedule, Warmup)):
+    # The schedule itself, which no public attribute gives.
+    schedule = _without_scaling(optimizer)._learning_rate
+    while isinstance(schedule, DerivedSchedule):
+        if isinstance(schedule, TimedSchedule):
+            schedule.progress.assign(progress)
         schedule = schedule.schedule
-    if isinstance(schedule, TimedSchedule):
-        schedule.progress.assign(progress)
 
 
 def lower_learning_rate(optimizer, factor: float, total: float) -> None:
@@ -157,8 +157,7 @@ def lower_learning_rate(optimizer, factor: float, total: float) -> None:
 
     A compiled train function must be made anew (`make_train_function(force=True)`) where there is a schedule.
     """
-    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        optimizer = optimizer.inner_optimizer
+    optimizer = _without_scaling(optimizer)
     rate = optimizer.get_config()["learning_rate"]
     if isinstance(rate, dict):
         schedule = keras.saving.deserialize_keras_object(rate)
@@ -166,3 +165,7 @@ def lower_learning_rate(optimizer, factor: float, total: float) -> None:
         optimizer.learning_rate = ScaledSchedule(first, total)
     else:
         optimizer.learning_rate = rate * factor
+
+
+def _without_scaling(optimizer):
+    return optimizer.inner_optimizer if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) else optimizer

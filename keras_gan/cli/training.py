@@ -50,7 +50,9 @@ WATCHED = 512
     type=click.Choice(["warn", "stop", "rollback", "off"]),
     help="At collapse and other troubles: say so, end, or go back with lower learning rates.  [warn]",
 )
-@click.option("--deterministic", is_flag=True, default=None, help="Same seed, same machine, same bits; slower.")
+@click.option(
+    "--deterministic", is_flag=True, default=None, help="With --epochs: same seed, same machine, same bits; slower."
+)
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any setting that `presets` shows.")
 @click.option("--dry-run", is_flag=True, help="Show settings and networks, train nothing, write nothing.")
 def train(

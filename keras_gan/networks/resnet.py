@@ -44,16 +44,16 @@ def resnet_generator(
         functional model, latents `(batch, latent_dim)` [and one-hot labels `(batch, num_classes)`] -> float32 images
         `(batch, *image_shape)` in [-1, 1].
     """
-    *sizes, start = halved_sizes(image_shape)[1:]
-    init = _Initializers(kernel_initializer, blocks * (len(sizes) + 1))
+    start, *sizes = reversed(halved_sizes(image_shape))
+    init = _Initializers(kernel_initializer, blocks * len(sizes))
     inputs, x = generator_inputs(latent_dim, num_classes, latent_dim)
     x = layers.Dense(start[0] * start[1] * width, kernel_initializer=init.plain, name="dense")(x)
     x = layers.Reshape((*start, width))(x)
-    for stage, size in enumerate([*reversed(sizes), None], 1):
+    for stage, size in enumerate(sizes, 1):
         for number in range(1, blocks + 1):
             x = _block(x, init, f"stage_{stage}_block_{number}")
         x = layers.LeakyReLU(0.2)(x)
-        if size:
+        if size is not sizes[-1]:
             layer = layers.Conv2DTranspose(
                 _halved(width, stage), 4, strides=2, padding="same", kernel_initializer=init.plain, name=f"up_{stage}"
             )
