@@ -16,6 +16,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import functools
 import json
 import math
 from pathlib import Path
@@ -68,21 +69,30 @@ def combinations(data, digits: int, seed: int, start_step: int) -> tf.data.Datas
     return tf.data.Dataset.counter(start_step).map(draw).prefetch(2)
 
 
-def build(digits: int, width: int, steps: int, seed: int) -> kg.GAN:
+def fixed_combinations(data, digits: int, seed: int, start_step: int) -> tf.data.Dataset:
+    """Batches of 128,000 combinations that are drawn once."""
+    return kg.datasets.from_arrays(stack(data, digits, TRAINING, seed)).batches(BATCH, seed, start_step=start_step)
+
+
+def build(make, schedule, seed: int) -> kg.GAN:
+    """A GAN of the generator and the discriminator that `make` gives; `schedule` makes a learning rate of the first."""
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(kg.presets.resolve_precision("auto"))
-    gan = kg.GAN(
-        kg.networks.dcgan_generator((28, 28, digits), latent_dim=LATENT_DIM, mapping=MAPPING, width=WIDTH),
-        kg.networks.dcgan_discriminator((28, 28, digits), width=width),
-        seed=seed,
-    )
-    rates = [keras.optimizers.schedules.CosineDecay(1e-3, steps) for _ in range(2)]
+    gan = kg.GAN(*make(), seed=seed)
     gan.compile(
-        *(keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.99) for rate in rates),
+        *(keras.optimizers.Adam(schedule(1e-3), beta_1=0.0, beta_2=0.99) for _ in range(2)),
         loss=kg.losses.Relativistic(),
         regularizers=[kg.regularizers.R1(1.0), kg.regularizers.R2(1.0)],
     )
     return gan
+
+
+def generator(digits: int, width=WIDTH):
+    return kg.networks.dcgan_generator((28, 28, digits), latent_dim=LATENT_DIM, mapping=MAPPING, width=width)
+
+
+def discriminator(digits: int, width: int):
+    return kg.networks.dcgan_discriminator((28, 28, digits), width=width)
 
 
 def count(images, classifier) -> np.ndarray:
@@ -99,40 +109,38 @@ def score(draw, digits: int, classifier) -> tuple[int, float]:
     return kg.metrics.modes(np.ones(10**digits), sum(parts))
 
 
-def train(folder: Path, data, digits: int, discriminator: str, steps: int, fixed: bool, seed: int):
-    """The trained model and the minutes that it took, from where an earlier call was stopped."""
-    gan = build(digits, DISCRIMINATOR_WIDTHS[discriminator], steps, seed)
-    clock = kg.callbacks.TimeLimit(math.inf)
+def train(folder: Path, gan: kg.GAN, batches, epochs: int | None, minutes: float = math.inf) -> float:
+    """Trains from where an earlier call was stopped, for epochs of 500 steps or minutes; the minutes that it took.
+
+    `batches` gives the data from a step on.
+    """
+    clock = kg.callbacks.TimeLimit(minutes)
     checkpoint = kg.callbacks.Checkpoint(folder / "checkpoints", stateful=[clock])
     checkpoint.restore(gan)
-    if checkpoint.epoch * EPOCH < steps:
-        if fixed:
-            images = kg.datasets.from_arrays(stack(data, digits, TRAINING, seed))
-            batches = images.batches(BATCH, seed, start_step=int(gan.step))
-        else:
-            batches = combinations(data, digits, seed, int(gan.step))
+    if clock.elapsed < minutes and checkpoint.epoch < (epochs or math.inf):
         with checkpoint.stop_on_signals():
             gan.fit(
-                batches,
+                batches(int(gan.step)),
                 steps_per_epoch=EPOCH,
-                epochs=steps // EPOCH,
+                epochs=epochs or 10**9,
                 shuffle=False,
                 verbose=0,
                 callbacks=[
-                    kg.callbacks.Progress(),
+                    kg.callbacks.Progress(clock if epochs is None else None),
                     kg.callbacks.SampleImages(folder / "samples"),
                     kg.callbacks.CSVHistory(folder / "history.csv"),
                     clock,
                     checkpoint,
                 ],
             )
-    return gan, clock.elapsed
+    return clock.elapsed
 
 
 @click.command()
 @click.option("--digits", type=click.IntRange(3, 4), default=3, show_default=True, help="Digits in an image.")
 @click.option(
     "--discriminator",
+    "size",
     type=click.Choice(list(DISCRIMINATOR_WIDTHS)),
     default="full",
     show_default=True,
@@ -142,18 +150,24 @@ def train(folder: Path, data, digits: int, discriminator: str, steps: int, fixed
 @click.option("--steps", type=click.IntRange(min=EPOCH), default=28_000, show_default=True, help="Of 64 images.")
 @click.option("--fixed", is_flag=True, help="Train on 128,000 combinations, drawn once, as PacGAN did.")
 @click.option("--folder", type=click.Path(path_type=Path), default="runs/stacked-mnist", show_default=True)
-def main(digits, discriminator, seeds, steps, fixed, folder):
+def main(digits, size, seeds, steps, fixed, folder):
     """Prints each seed's row, their mean, real data's row and the published ones."""
     data, test = kg.datasets.load("mnist"), kg.datasets.load("mnist", "test")
     classifier = kg.metrics.dataset_classifier(data)
     rows = []
     for seed in range(seeds):
         drawn = "-fixed" if fixed else ""
-        run = folder / f"{digits}-digits-{discriminator}-{steps}-steps{drawn}-seed-{seed}"
+        run = folder / f"{digits}-digits-{size}-{steps}-steps{drawn}-seed-{seed}"
         result = run / "result.json"
         if not result.exists():
             print(f"Training in {run}", flush=True)
-            gan, minutes = train(run, data, digits, discriminator, steps, fixed, seed)
+            gan = build(
+                lambda: (generator(digits), discriminator(digits, DISCRIMINATOR_WIDTHS[size])),
+                lambda rate: keras.optimizers.schedules.CosineDecay(rate, steps),
+                seed,
+            )
+            batches = functools.partial(fixed_combinations if fixed else combinations, data, digits, seed)
+            minutes = train(run, gan, batches, steps // EPOCH)
             modes, divergence = score(lambda num, start, gan=gan: gan.generate(num, seed=start), digits, classifier)
             sizes = [network.count_params() for network in (gan.generator, gan.discriminator)]
             result.write_text(json.dumps([modes, divergence, minutes, *sizes]))
@@ -173,7 +187,7 @@ def main(digits, discriminator, seeds, steps, fixed, folder):
     for name, (modes, divergence) in real.items():
         print(f"{f'real digits, {name}':32}{modes:7,}{divergence:9.4f}")
     print(f"parameters: {means[3]:,.0f} of the generator, {means[4]:,.0f} of the discriminator\n")
-    for source, modes, divergence in PUBLISHED.get((digits, discriminator), []):
+    for source, modes, divergence in PUBLISHED.get((digits, size), []):
         print(f"{source:32}{modes:7,}{divergence:9}")
 
 
