@@ -124,7 +124,8 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(make_gan, data, tmp_pat
 
     # Stopped in the middle of an epoch, between two, and in the middle of the last.
     history = {}
-    for stop in (8, 12, 23, 24):
+    # Each stop compiles anew: all of them once are enough.
+    for stop in (8, 12, 23, 24) if case is conditional else (8, 24):
         resumed = make()
         between = stop % STEPS == 0
         extra = [] if between else [StopAt(stop, interrupt)]
