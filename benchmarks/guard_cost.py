@@ -18,10 +18,9 @@ import click
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import datasets, presets
-from keras_gan import gan as gan_module
+from keras_gan import datasets, presets, updates
 
-GUARDED = gan_module.apply_if_finite
+GUARDED = updates.apply_if_finite
 
 
 def unguarded(tape, loss, scaled, network, optimizer, then=lambda: None):
@@ -32,7 +31,7 @@ def unguarded(tape, loss, scaled, network, optimizer, then=lambda: None):
 
 
 def compiled_step(preset, update):
-    gan_module.apply_if_finite = update
+    updates.apply_if_finite = update
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 255, (1280, 28, 28, 1), dtype="uint8"), rng.integers(0, 10, 1280)
     config = presets.override(presets.preset(preset), {"conditional": "true"})

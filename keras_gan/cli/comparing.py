@@ -21,10 +21,12 @@ from keras_gan.cli.common import check_writable, load_tensorflow, make_extractor
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Budget of a run.  [2, if no other]")
 @click.option("--steps", type=click.IntRange(min=1), help="Budget of a run in steps, rounded up to 250.")
 @click.option("--images", type=click.IntRange(min=1), help="Budget of a run in images, rounded up to 250 steps.")
-@click.option("--num", type=click.IntRange(min=100), default=2000, show_default=True, help="Samples to measure.")
+@click.option(
+    "--num", type=click.IntRange(min=100), default=2000, show_default=True, help="Samples to measure of each."
+)
 @click.option("--extractor", metavar="classifier|inception|FILE.keras", default="classifier", show_default=True)
-@click.option("--quality", type=click.FloatRange(min=0), help="Say when each had this Fréchet distance.")
-@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="A setting of all.")
+@click.option("--quality", type=click.FloatRange(min=0), help="Also say when each had reached this Fréchet distance.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="A setting for all.")
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder; what is done in it stays done.")
 def compare(entries, dataset, conditional, seeds, num, extractor, quality, settings, output, **budget):
     """Train several ways on equal terms, and write results.json and report.html.

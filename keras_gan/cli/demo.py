@@ -12,8 +12,8 @@ from keras_gan.cli.common import load_tensorflow
 @click.argument("model", type=click.Path(exists=True, path_type=Path))
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 lets other machines in.")
 @click.option("--port", type=click.IntRange(1, 65535), help="[default: the first free one from 7860 on]")
-@click.option("--share", is_flag=True, help="Through a public link of Gradio's, for three days.")
-@click.option("--open/--no-open", "browse", default=False, show_default=True, help="The browser.")
+@click.option("--share", is_flag=True, help="Make a public link too, through Gradio, for three days.")
+@click.option("--open/--no-open", "browse", default=False, show_default=True, help="Open the page in the browser.")
 def demo(model, host, port, share, browse):
     """Open a page to play with MODEL: a run folder, a .keras file or a SavedModel folder."""
     if not importlib.util.find_spec("gradio"):

@@ -18,10 +18,14 @@ MOST = 10_000
 
 @click.command()
 @click.argument("model", type=click.Path(exists=True, path_type=Path))
-@click.option("--dataset", metavar="NAME|FOLDER", help="To compare with.  [that of the run folder]")
+@click.option("--dataset", metavar="NAME|FOLDER", help="Data to compare with.  [that of the run folder]")
 @click.option("--image-size", type=click.IntRange(min=4), help="Resize the dataset to it.  [as the run did]")
-@click.option("--num", type=click.IntRange(min=100), help="Samples.  [as many as held-out images, 10,000 at most]")
-@click.option("--seed", type=click.IntRange(min=0, max=2**30), default=0, show_default=True, help="Of the samples.")
+@click.option(
+    "--num", type=click.IntRange(min=100), help="How many samples.  [as many as held-out images, 10,000 at most]"
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0, max=2**30), default=0, show_default=True, help="Seed of the samples."
+)
 @click.option(
     "--extractor",
     metavar="classifier|inception|FILE.keras",

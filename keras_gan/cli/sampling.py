@@ -18,7 +18,7 @@ from keras_gan.cli.common import check_writable, load_tensorflow, usage_errors
 @click.option(
     "--truncation", type=click.FloatRange(min=0, min_open=True), help="Cut latents to [-T, T]: safer, less varied."
 )
-@click.option("--frames", type=click.IntRange(min=2), default=48, show_default=True, help="Of an animation.")
+@click.option("--frames", type=click.IntRange(min=2), default=48, show_default=True, help="Pictures in an animation.")
 @click.option(
     "--output",
     required=True,
@@ -50,7 +50,7 @@ def generate(model, num, labels, seed, truncation, frames, output):
 
 @click.command()
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--output", required=True, metavar="FILE.gif|FILE.mp4", help="Where.")
+@click.option("--output", required=True, metavar="FILE.gif|FILE.mp4", help="File to write.")
 @click.option(
     "--seconds", type=click.FloatRange(min=0, min_open=True), default=6.0, show_default=True, help="How long it takes."
 )

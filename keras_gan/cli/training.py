@@ -27,7 +27,9 @@ WATCHED = 512
 @click.option(
     "--epochs", type=click.IntRange(min=1), help="Stop after so many epochs, each a pass and 250 steps at least."
 )
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so many minutes.")
+@click.option(
+    "--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so many minutes.  [preset's; dcgan: 2]"
+)
 @click.option("--batch-size", type=click.IntRange(min=1), help="Images a step.")
 @click.option("--seed", type=click.IntRange(min=0), help="Chooses weights, noise and order of the data.")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Where the run goes.  [runs/DATASET-(C)GAN-NNN]")
@@ -36,7 +38,9 @@ WATCHED = 512
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --run-dir as if it had never stopped.")
 @click.option("--allow-changes", is_flag=True, help="Resume with other settings than the run had.")
-@click.option("--checkpoint-steps", type=click.IntRange(min=1), help="Save each so many steps too.  [after each epoch]")
+@click.option(
+    "--checkpoint-steps", type=click.IntRange(min=1), help="Also save every so many steps.  [after each epoch]"
+)
 @click.option("--keep", type=click.IntRange(min=1), help="Checkpoints to keep.  [3]")
 @click.option(
     "--evaluate",
@@ -53,7 +57,13 @@ WATCHED = 512
 @click.option(
     "--deterministic", is_flag=True, default=None, help="With --epochs: same seed, same machine, same bits; slower."
 )
-@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any setting that `presets` shows.")
+@click.option(
+    "--set",
+    "settings",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Any setting that `presets` shows (docs/own.md says where each is explained).",
+)
 @click.option("--dry-run", is_flag=True, help="Show settings and networks, train nothing, write nothing.")
 def train(
     run_dir, export_dir, resume, allow_changes, checkpoint_steps, keep, evaluate, watch, deterministic, dry_run, **given

@@ -13,7 +13,7 @@ from keras_gan.layers import ChosenRows, Join, Pack, SplitChoice
 def ensemble(*discriminators, share_until: str | None = None, name: str = "ensemble") -> keras.Model:
     """Several discriminators that judge the same samples, each with a head of its own.
 
-    The loss is the mean over heads, and `losses.PerHead` gives each its own; penalties are summed over heads.
+    The loss and the penalties are means over heads; `losses.PerHead` gives each a loss of its own.
 
     Args:
         discriminators: at least 2 functional models with the same inputs, images `(batch, ...)` [and one-hot labels
