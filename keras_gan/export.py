@@ -29,7 +29,7 @@ from keras import ops
 
 from keras_gan.checkpoints import newest_first
 from keras_gan.gan import GAN, float32_copy
-from keras_gan.layers import Pack
+from keras_gan.layers import packing_of
 from keras_gan.sampling import latents_of_seeds, sample, to_uint8
 from keras_gan.serving import write_warmup
 
@@ -44,10 +44,15 @@ def export_saved_model(gan, folder) -> None:
     Args:
         gan: a `keras_gan.GAN`.
         folder: where; it must not exist, or be empty. Written aside and moved into place.
+
+    Raises:
+        ValueError: if the folder is not empty, or weights are NaN or infinite.
     """
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty: a SavedModel is never overwritten")
+    if not all(np.isfinite(np.sum(weight)) for weight in gan.get_weights()):
+        raise ValueError("weights are NaN or infinite, so nothing was exported: take an earlier checkpoint")
     discriminator = float32_copy(gan.discriminator)
     # It finds the variables in the endpoints; those of tracked models it would write a second time.
     archive = keras.export.ExportArchive()
@@ -118,7 +123,7 @@ def _endpoints(gan, discriminator):
     }
     if is_image:
         endpoints["generate_png"] = (generate_png, seed)
-    if not any(isinstance(layer, Pack) for layer in discriminator.layers):
+    if packing_of(discriminator) == 1:
         endpoints["discriminate"] = (discriminate, sample)
     return endpoints
 

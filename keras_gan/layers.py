@@ -101,7 +101,10 @@ class SplitChoice(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class ChosenRows(keras.layers.Layer):
-    """Rows `(n, ...)` of a tensor `(batch, ...)` for which a choice, int32 `(batch,)`, is `member`."""
+    """Rows `(n, ...)` of a tensor `(batch, ...)` for which a choice, int32 `(batch,)`, is `member`.
+
+    Where there are none it is the first row, which `Join` leaves out: of no rows batch normalisation makes NaN.
+    """
 
     def __init__(self, member: int, **kwargs):
         super().__init__(**kwargs)
@@ -110,7 +113,9 @@ class ChosenRows(keras.layers.Layer):
 
     def call(self, inputs):
         tensor, choice = inputs
-        return tf.boolean_mask(tensor, ops.equal(choice, self.member))
+        rows = tf.where(ops.equal(choice, self.member))[:, 0]
+        first = tf.range(tf.minimum(tf.shape(choice, "int64")[0], 1))
+        return tf.gather(tensor, tf.cond(tf.size(rows) > 0, lambda: rows, lambda: first))
 
     def compute_output_spec(self, inputs):
         return keras.KerasTensor((None, *inputs[0].shape[1:]), dtype=inputs[0].dtype)
@@ -130,7 +135,8 @@ class Join(keras.layers.Layer):
     def call(self, inputs):
         choice, *parts = inputs
         rows = [tf.where(ops.equal(choice, member))[:, 0] for member in range(len(parts))]
-        joined = tf.dynamic_stitch([tf.cast(each, "int32") for each in rows], parts)
+        wanted = [part[: tf.size(each)] for each, part in zip(rows, parts)]
+        joined = tf.dynamic_stitch([tf.cast(each, "int32") for each in rows], wanted)
         return tf.ensure_shape(joined, (None, *parts[0].shape[1:]))
 
     def compute_output_spec(self, inputs):
@@ -163,3 +169,9 @@ class Pack(keras.layers.Layer):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "packing": self.packing}
+
+
+def packing_of(network) -> int:
+    """How many samples a discriminator judges together: 1, unless it is packed."""
+    packs = [layer.packing for layer in network._flatten_layers() if isinstance(layer, Pack)]
+    return max(packs, default=1)

@@ -122,6 +122,10 @@ COMBINATIONS = {
         ensemble(*discriminators(nc), share_until="down_1"),
     ),
     "packed": lambda nc: (generators(nc, 1)[0], packed(dcgan_discriminator, SHAPE, nc, width=8)),
+    "packed ensemble": lambda nc: (
+        generators(nc, 1)[0],
+        ensemble(*(packed(dcgan_discriminator, SHAPE, nc, width=8) for _ in range(2))),
+    ),
 }
 
 
@@ -152,10 +156,20 @@ def test_export(name, tmp_path):
     seeds, labels = tf.constant([5, 6, 7, 8], tf.int64), tf.constant([0, 1, 2, 0], tf.int64)
     made = served["serving_default"](seed=seeds, label=labels)["image"]
     np.testing.assert_array_equal(made, gan.generate(4, labels=[0, 1, 2, 0], seed=5))
-    assert ("discriminate" in served) == (name != "packed")
-    if name != "packed":
+    assert ("discriminate" in served) == ("packed" not in name)
+    if "packed" not in name:
         assert served["discriminate"](image=made, label=labels)["logit"].shape == (4,)
     assert json.loads((tmp_path / "1" / "assets.extra" / "keras_gan.json").read_text())["num_classes"] == 3
+
+
+def test_a_member_that_no_sample_chooses_keeps_finite_statistics():
+    members = [kg.networks.mlp_generator(SHAPE, latent_dim=4) for _ in range(2)]
+    both = mixture(*members)
+    latents = np.zeros((3, 5), "float32") - 2.0  # All of the first member's half.
+    np.testing.assert_allclose(both(latents), members[0](latents[:, :4]), atol=1e-6)
+    assert both(latents[:0]).shape == (0, *SHAPE)
+    assert np.isfinite(both(latents, training=True)).all()
+    assert all(np.isfinite(weight).all() for weight in both.get_weights())
 
 
 def test_what_does_not_fit_is_refused():

@@ -197,3 +197,11 @@ def test_unconditional_models_and_points(make_gan, tmp_path):
         signatures["generate"](seed=tf.constant([7], tf.int64))["sample"], points.generate(1, seed=7)
     )
     np.testing.assert_allclose(SavedGAN(tmp_path / "2").generate(2), points.generate(2))
+
+
+def test_weights_that_are_not_finite_are_not_exported(make_gan, tmp_path):
+    gan = make_gan()
+    gan.ema_generator.weights[0].assign(np.full(gan.ema_generator.weights[0].shape, np.nan))
+    with pytest.raises(ValueError, match="weights are NaN or infinite, so nothing was exported"):
+        gan.export(tmp_path / "1")
+    assert not (tmp_path / "1").exists()
