@@ -7,6 +7,7 @@ order of the data is a function of (seed, epoch) and can be taken up at any step
 import dataclasses
 import difflib
 import hashlib
+import math
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,9 +16,14 @@ import numpy as np
 import tensorflow as tf
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
-SPLITS = {"train", "test", "validation", "valid", "val"}
+HELD_OUT = ("test", "validation", "val", "valid")
+SPLITS = {"train", *HELD_OUT}
 MEMORY_LIMIT = 8 * 2**30
 SET_SIZE = "set image_size, on the command line --set image_size=64"
+
+
+class NoSuchSplit(ValueError):
+    """A dataset has no split of that name."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,8 +72,8 @@ class ImageDataset:
 
     def draw(self, num: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
         """Images, as many as there are at most, and their labels or `None`: the first batch of that size."""
-        batch = next(self.batches(min(num, len(self)), seed).as_numpy_iterator())
-        return batch if self.labels is not None else (batch, None)
+        rows = self._rows(tf.range(min(num, len(self)), dtype="int64"), seed, 0).numpy()
+        return self.images[rows], None if self.labels is None else self.labels[rows]
 
     def batches(self, batch_size: int, seed: int = 0, start_step: int = 0) -> tf.data.Dataset:
         """An endless stream of whole batches, completely shuffled anew each pass: give `fit()` `steps_per_epoch`.
@@ -81,19 +87,24 @@ class ImageDataset:
             a dataset of uint8 images `(batch_size, height, width, channels)`, with int64 labels `(batch_size,)` where
             there are labels.
         """
-        size, steps = len(self), self.steps(batch_size)
+        steps = self.steps(batch_size)
         images = tf.constant(self.images)
         labels = None if self.labels is None else tf.constant(self.labels)
 
         def read(step):
             positions = (step % steps) * batch_size + tf.range(batch_size, dtype="int64")
-            key = tf.stack([tf.constant(seed, "int64"), step // steps])
-            rows = tf.random.experimental.index_shuffle(positions, seed=key, max_index=tf.constant(size - 1, "int64"))
+            rows = self._rows(positions, seed, step // steps)
             batch = tf.ensure_shape(tf.gather(images, rows), (batch_size, *self.image_shape))
             return batch if labels is None else (batch, tf.gather(labels, rows))
 
         steps_to_come = tf.data.Dataset.range(start_step, np.iinfo("int64").max)
         return steps_to_come.map(read, num_parallel_calls=1).prefetch(2)
+
+    def _rows(self, positions, seed, number):
+        """Rows at positions, int64 tensors, of the shuffled pass of a number."""
+        key = tf.stack([tf.constant(seed, "int64"), tf.cast(number, "int64")])
+        last = tf.constant(len(self) - 1, "int64")
+        return tf.random.experimental.index_shuffle(positions, seed=key, max_index=last)
 
 
 def load(
@@ -112,7 +123,8 @@ def load(
         data_dir: where TFDS keeps its datasets; `TFDS_DATA_DIR` or `~/tensorflow_datasets` when `None`.
 
     Raises:
-        ValueError: if there is no such dataset, folder or split, or what it holds are not images.
+        ValueError: if there is no such dataset, folder or split (`NoSuchSplit`), what it holds are not images, or they
+            take over 8 GiB.
         OSError: if an image file cannot be read.
         ConnectionError: if the dataset would have to be downloaded and there is no network.
     """
@@ -129,14 +141,54 @@ def load(
     return _load_tfds(name_or_path, split, size, data_dir)
 
 
-def load_held_out(name_or_path: str, image_size: int | tuple[int, int] | None = None) -> ImageDataset | None:
-    """The test split of a dataset, or its validation split, or `None` where it has neither."""
-    for name in ("test", "validation"):
+def load_held_out(train: ImageDataset, name_or_path: str, image_size=None) -> ImageDataset | None:
+    """The test split that goes with a training split, or the validation split, or `None` where there is neither.
+
+    Raises:
+        ValueError: as `load` does; if the shape of images or the classes are others than those of `train`.
+    """
+    for name in HELD_OUT:
         try:
-            return load(name_or_path, name, image_size)
-        except ValueError:
+            data = load(name_or_path, name, image_size)
+        except NoSuchSplit:
             continue
+        check_alike(train, data)
+        return data
     return None
+
+
+def load_with_held_out(name_or_path: str, image_size=None) -> tuple[ImageDataset, ImageDataset, str | None]:
+    """Training and held-out images; where there is no split to hold out, each sixth image, which is said."""
+    train = load(name_or_path, image_size=image_size)
+    held_out = load_held_out(train, name_or_path, image_size)
+    if held_out:
+        return train, held_out, None
+    held_out, rest = split(train, 6)
+    return (
+        rest,
+        held_out,
+        f"{train.name} has no test split: each sixth image stands for it, and the rest is the reference",
+    )
+
+
+def check_alike(train: ImageDataset, held_out: ImageDataset) -> None:
+    """Raises `ValueError` if held-out images have another shape or other classes than those to train on."""
+    if held_out.image_shape != train.image_shape:
+        raise ValueError(
+            f"the held-out images of {train.name} are {held_out.image_shape}, those to train on {train.image_shape}"
+        )
+    if held_out.class_names != train.class_names:
+        raise ValueError(
+            f"the held-out images of {train.name} have {_classes(held_out)}, those to train on {_classes(train)}: they "
+            "must be the same"
+        )
+
+
+def _classes(data):
+    if not data.class_names:
+        return "no labels"
+    more = ", ..." if len(data.class_names) > 10 else ""
+    return f"the classes {', '.join(data.class_names[:10])}{more}"
 
 
 def from_arrays(images, labels=None, class_names=None, name: str = "arrays") -> ImageDataset:
@@ -201,7 +253,7 @@ def _load_digits(split, size):
     from sklearn.datasets import load_digits
 
     if split not in ("train", "test"):
-        raise ValueError(f"digits has the splits train and test, not {split}")
+        raise NoSuchSplit(f"digits has the splits train and test, not {split}")
     data = load_digits()
     images = np.round(data.images * (255.0 / 16.0)).astype("uint8")[..., np.newaxis]
     test = np.arange(len(images)) % 6 == 5
@@ -218,10 +270,12 @@ def _load_folder(folder, split, size):
     if split in folders and folders <= SPLITS:
         folder = folder / split
     elif split != "train":
-        raise ValueError(f"no folder {folder / split}")
+        raise NoSuchSplit(f"no folder {folder / split}")
     classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     found = sorted(folder.glob("*/*" if classes else "*"))
-    files = [path for path in found if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
+    places = {folder / name for name in classes} or {folder}
+    found = [path for path in found if path.parent in places and not path.name.startswith(".")]
+    files = [path for path in found if path.suffix.lower() in SUFFIXES]
     if not files:
         raise ValueError(f"no images in {folder}: expected {'/'.join(SUFFIXES)} files, in class folders or directly")
 
@@ -237,15 +291,19 @@ def _load_folder(folder, split, size):
     if deep:
         raise ValueError(f"{deep} has more than 8 bits a channel: convert it to 8 bits first")
     mode = "L" if set(modes.values()) <= {"1", "L", "LA"} else "RGB"
-    images = []
-    for path in files:
+    images = None
+    for row, path in enumerate(files):
         pixels = read(path, lambda image: np.asarray(ImageOps.exif_transpose(image).convert(mode), dtype="uint8"))
-        images.append(_resize(pixels.reshape(*pixels.shape[:2], -1), size))
-        if images[-1].shape != images[0].shape:
-            sizes = f"{files[0]} is {images[0].shape[:2]}, {path} is {images[-1].shape[:2]}"
+        image = _resize(pixels.reshape(*pixels.shape[:2], -1), size)
+        if images is None:
+            _check_memory(name, len(files), image.shape)
+            images = np.empty((len(files), *image.shape), "uint8")
+        if image.shape != images.shape[1:]:
+            sizes = f"{files[0]} is {images.shape[1:3]}, {path} is {image.shape[:2]}"
             raise ValueError(f"images differ in size: {sizes}; {SET_SIZE}")
+        images[row] = image
     labels = [classes.index(path.parent.name) for path in files] if classes else None
-    return from_arrays(np.stack(images), labels, classes or None, name)
+    return from_arrays(images, labels, classes or None, name)
 
 
 def _load_tfds(name, split, size, data_dir):
@@ -271,16 +329,14 @@ def _load_tfds(name, split, size, data_dir):
     if image_key is None:
         raise ValueError(f"{name} is not an image dataset: it holds {', '.join(features)}")
     if split not in builder.info.splits:
-        raise ValueError(f"{name} has the splits {', '.join(builder.info.splits)}, not {split}")
+        raise NoSuchSplit(f"{name} has the splits {', '.join(builder.info.splits)}, not {split}")
     height, width, channels = features[image_key].shape
     count = builder.info.splits[split].num_examples
     if size is None and None in (height, width):
         raise ValueError(f"the images of {name} differ in size: {SET_SIZE}")
     if features[image_key].np_dtype != np.uint8:
         raise ValueError(f"the images of {name} are {features[image_key].np_dtype.__name__}, not uint8")
-    shape = (*(size or (height, width)), channels or 3)
-    if count * int(np.prod(shape)) > MEMORY_LIMIT:
-        raise ValueError(f"{count:,} images of {shape} of {name} take over 8 GiB: {SET_SIZE}")
+    _check_memory(name, count, (*(size or (height, width)), channels or 3))
 
     def read(example):
         image = _resize(example[image_key], size)
@@ -290,6 +346,11 @@ def _load_tfds(name, split, size, data_dir):
     columns = [np.concatenate(column) for column in zip(*tfds.as_numpy(data))]
     names = features[label_key].names if label_key else None
     return from_arrays(*columns, class_names=names, name=name.replace("/", "-"))
+
+
+def _check_memory(name, count, shape):
+    if count * math.prod(shape) > MEMORY_LIMIT:
+        raise ValueError(f"{count:,} images of {shape} of {name} take over 8 GiB: {SET_SIZE}")
 
 
 def _check_network(name, data_dir):

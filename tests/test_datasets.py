@@ -232,3 +232,56 @@ def test_no_network_is_said_at_once(tmp_path, monkeypatch):
     with pytest.raises(ConnectionError, match=r"mnist is not prepared in .* no network\. Set TFDS_DATA_DIR"):
         datasets.load("mnist", data_dir=str(tmp_path))
     assert not any(tmp_path.iterdir())
+
+
+def test_hidden_folders_do_not_count(tmp_path):
+    write_images(tmp_path / "a")
+    write_images(tmp_path / "b")
+    write_images(tmp_path / ".thumbnails")
+    assert datasets.load(str(tmp_path)).class_names == ("a", "b")
+    write_images(tmp_path / "flat")
+    write_images(tmp_path / "flat" / ".thumbnails")
+    assert len(datasets.load(str(tmp_path / "flat"))) == 3
+
+
+def test_what_does_not_fit_in_memory_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    write_images(tmp_path / "a")
+    monkeypatch.setattr(datasets, "MEMORY_LIMIT", 700)
+    with pytest.raises(ValueError, match=r"3 images of \(8, 10, 3\) of a take over 8 GiB: set image_size"):
+        datasets.load(str(tmp_path / "a"))
+    assert len(datasets.load(str(tmp_path / "a"), image_size=4)) == 3
+
+
+def test_what_is_drawn_is_the_first_batch():
+    data = numbered(50)
+    for drawn, first in zip(data.draw(20, 3), next(iter(data.batches(20, 3)))):
+        np.testing.assert_array_equal(drawn, first)
+    assert len(data.draw(90)[0]) == 50
+
+
+@pytest.mark.parametrize("name", ["test", "validation", "val", "valid"])
+def test_held_out_images_are_found(tmp_path, name):
+    write_images(tmp_path / "train" / "a", count=6)
+    train = datasets.load(str(tmp_path))
+    assert datasets.load_held_out(train, str(tmp_path)) is None
+    rest, held_out, note = datasets.load_with_held_out(str(tmp_path))
+    assert (len(rest), len(held_out)) == (5, 1)
+    assert "no test split: each sixth image" in note
+    write_images(tmp_path / name / "a", count=2)
+    assert len(datasets.load_held_out(train, str(tmp_path))) == 2
+    assert datasets.load_with_held_out(str(tmp_path))[2] is None
+
+
+@pytest.mark.parametrize(
+    ("mode", "folder", "message"),
+    [
+        ("L", "test/a", r"the held-out images of data are \(8, 10, 1\), those to train on \(8, 10, 3\)"),
+        ("RGB", "test/b", "have the classes b, those to train on the classes a"),
+        ("RGB", "test", "have no labels, those to train on the classes a"),
+    ],
+)
+def test_held_out_images_of_another_kind_are_refused(tmp_path, mode, folder, message):
+    write_images(tmp_path / "data" / "train" / "a")
+    write_images(tmp_path / "data" / folder, mode=mode)
+    with pytest.raises(ValueError, match=message):
+        datasets.load_held_out(datasets.load(str(tmp_path / "data")), str(tmp_path / "data"))

@@ -87,7 +87,7 @@ def test_a_figure_that_cannot_be_had_costs_no_other(evaluate, trained):
     result = evaluate(trained / "run", "--extractor", "wide.keras")
     assert result.exit_code == 0, result.output
     assert "FCD " not in result.output.split("Warning")[0]
-    assert "no FCD: it takes more than 400 images, as many as features" in result.output
+    assert "no FCD, of 1,498 to train on, 299 held out and 299 samples: " in result.output
     assert "coverage" in result.output
 
 
@@ -153,3 +153,16 @@ def test_mistakes(evaluate, trained, tmp_path):
         2,
         "flat has no labels to train a classifier on: name another extractor, FILE.keras",
     )
+
+
+def test_few_images_of_ones_own_are_measured_as_far_as_they_can(run, trained, tmp_path):
+    data = kg.datasets.load("digits")
+    for number in range(48):
+        place = tmp_path / "few" / str(data.labels[number])
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(data.images[number, ..., 0]).save(place / f"{number}.png")
+    result = run("evaluate", trained / "run", "--dataset", tmp_path / "few", "--num", 100)
+    assert result.exit_code == 0, result.output
+    assert "Warning: no classifier score, of 40 to train on, 8 held out and 100 samples: " in result.output
+    assert "KID" in result.output
+    assert "few has no test split" in result.output

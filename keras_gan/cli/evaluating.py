@@ -124,10 +124,5 @@ def _data(model, dataset, image_size):
         dataset = dataset or recorded["dataset"]
     if dataset is None:
         raise ValueError(f"{model} does not say what it was trained on: give --dataset")
-    train = datasets.load(dataset, image_size=image_size)
-    test = datasets.load_held_out(dataset, image_size)
-    if test:
-        return train, test, []
-    part, rest = datasets.split(train, 6)
-    note = f"{train.name} has no test split: each sixth training image stands for it, and the rest is the reference"
-    return rest, part, [note]
+    train, test, note = datasets.load_with_held_out(dataset, image_size)
+    return train, test, [note] if note else []

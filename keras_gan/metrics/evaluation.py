@@ -1,9 +1,11 @@
 """All figures of a set of samples, each beside the same figure of held-out real images."""
 
+import contextlib
 import dataclasses
 
 import numpy as np
 
+from keras_gan import datasets
 from keras_gan.metrics import distances
 from keras_gan.metrics.features import Extractor, train_classifier
 from keras_gan.metrics.statistics import statistics_of
@@ -69,18 +71,14 @@ def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0, 
         with_cas: whether the classifiers are trained that CAS takes, which is most of the time; there must be labels.
 
     Raises:
-        ValueError: if shapes or classes differ, all samples are one image, or there are too few.
+        ValueError: if shapes or classes differ, or all samples are one image. A figure for which there are too few
+            images is left out, with a warning.
     """
     if labels is not None and len(labels) != len(images):
         raise ValueError(f"need a label for each image, got {len(labels)} for {len(images)}")
-    for other in (images, test.images):
-        if other.shape[1:] != train.image_shape:
-            raise ValueError(f"the images of {train.name} are {train.image_shape}, these are {other.shape[1:]}")
-    if test.class_names != train.class_names:
-        raise ValueError(
-            f"the held-out images of {train.name} have {_classes(test)}, those to train on {_classes(train)}: they "
-            "must be the same"
-        )
+    if images.shape[1:] != train.image_shape:
+        raise ValueError(f"the images of {train.name} are {train.image_shape}, these are {images.shape[1:]}")
+    datasets.check_alike(train, test)
     if (images == images[0]).all():
         raise ValueError("all samples are the same image: there is nothing to measure")
     reference, _ = extractor(train.images)
@@ -90,22 +88,26 @@ def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0, 
     parties = [_Party(images, labels, extractor), _Party(test.images[held_out], held_out_labels, extractor)]
     figures, warnings = [], _warnings(len(images), len(held_out), extractor)
 
+    @contextlib.contextmanager
+    def left_out_if_impossible(name):
+        try:
+            yield
+        except ValueError as error:
+            numbers = f"{len(train):,} to train on, {len(held_out):,} held out and {len(images):,} samples"
+            warnings.append(f"no {name}, of {numbers}: {error}")
+
     def add(name, better, measure):
-        (value, error), (real, real_error) = (_with_error(measure(party)) for party in parties)
-        figures.append(Figure(name, value, real, better, len(images), len(held_out), error, real_error))
+        with left_out_if_impossible(name):
+            (value, error), (real, real_error) = (_with_error(measure(party)) for party in parties)
+            figures.append(Figure(name, value, real, better, len(images), len(held_out), error, real_error))
 
     name = "FID" if extractor.is_inception else "FCD"
-    if min(len(train), len(held_out), len(images)) > extractor.dimensions:
-        statistics = statistics_of(reference)
-        add(name, "lower", lambda party: distances.frechet_distance(statistics, statistics_of(party.features)))
-    else:
-        warnings.append(
-            f"no {name}: it takes more than {extractor.dimensions} images, as many as features, and there are "
-            f"{len(train):,} to train on, {len(held_out):,} held out and {len(images):,} samples"
-        )
+    statistics = statistics_of(reference)
+    add(name, "lower", lambda party: distances.frechet_distance(statistics, statistics_of(party.features)))
     add("KID", "lower", lambda party: distances.kernel_distance(reference[rows], party.features, seed=seed))
-    samples, held = (distances.prdc(reference[rows], party.features) for party in parties)
-    figures += [Figure(name, samples[name], held[name], "higher", len(images), len(held_out)) for name in samples]
+    with left_out_if_impossible("precision, recall, density and coverage"):
+        samples, held = (distances.prdc(reference[rows], party.features) for party in parties)
+        figures += [Figure(name, samples[name], held[name], "higher", len(images), len(held_out)) for name in samples]
     if extractor.num_classes:
         add("classifier score", "higher", lambda party: distances.classifier_score(party.probabilities))
     if extractor.num_classes and extractor.num_classes == train.num_classes:
@@ -142,13 +144,6 @@ def draw_labels(data, num: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).choice(data.labels, num)
 
 
-def _classes(data):
-    if not data.class_names:
-        return "no labels"
-    more = ", ..." if len(data.class_names) > 10 else ""
-    return f"the classes {', '.join(data.class_names[:10])}{more}"
-
-
 class _Party:
     """Samples, or real images in their place."""
 
@@ -169,7 +164,8 @@ def _of_classes(parties, train):
         accuracy = [float((classes == party.labels).mean()) for classes, party in zip(found, parties)]
         figures.append(Figure("label accuracy", *accuracy, "higher", *sizes))
     real, *counts = (np.bincount(classes, minlength=train.num_classes) for classes in (train.labels, *found))
-    numbers, divergences = zip(*(distances.modes(real, count) for count in counts))
+    present = real > 0  # The reference may be a part of the data, without the rarest.
+    numbers, divergences = zip(*(distances.modes(real[present], count[present]) for count in counts))
     figures.append(Figure("classes found", *numbers, "higher", *sizes))
     figures.append(Figure("KL of classes", *divergences, "lower", *sizes))
     return figures
