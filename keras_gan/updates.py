@@ -152,6 +152,13 @@ def set_progress(optimizer, progress: float) -> None:
         schedule = schedule.schedule
 
 
+def set_constant_rate(optimizer, rate: float) -> None:
+    """Gives an optimizer another learning rate, unless it has a schedule."""
+    optimizer = _without_scaling(optimizer)
+    if not isinstance(optimizer.get_config()["learning_rate"], dict):
+        optimizer.learning_rate = rate
+
+
 def lower_learning_rate(optimizer, factor: float, total: float) -> None:
     """Multiplies a constant learning rate by `factor`; makes a schedule `total` times what it was at first.
 

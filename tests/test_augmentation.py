@@ -128,3 +128,15 @@ def test_the_probability_follows_the_discriminator(sure, images, make_gan):
 def test_there_must_be_a_probability_to_move(images, make_gan):
     with pytest.raises(ValueError, match="needs a GAN with an augmentation"):
         make_gan().fit(images[0], callbacks=[kg.callbacks.AdaptiveAugmentation()], verbose=0)
+
+
+def test_a_rollback_at_the_same_step_is_no_trouble(images, make_gan):
+    class Reset(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.reset_metrics()
+
+    gan = make_gan(augmentation=Augmentation(probability=0.5))
+    watch = kg.callbacks.HealthMonitor(images[0], every=1)
+    gan.fit(images[0], verbose=0, callbacks=[Reset(), kg.callbacks.AdaptiveAugmentation(every=1), watch])
+    assert float(gan.augmentation.probability) == 0.5
+    assert watch.looks == []

@@ -96,3 +96,11 @@ def test_progress_shows_the_time_where_there_is_a_limit(make_gan, images, capsys
     assert "Epoch 1/2" not in out
     gan.fit(images[0], batch_size=16, epochs=2, verbose=0, callbacks=[callbacks.Progress()])
     assert "Epoch 1/2" in capsys.readouterr().out
+
+
+def test_a_file_that_is_no_history_is_not_touched(make_gan, images, tmp_path):
+    for text in ("\ufeffepoch,d_loss\n0,1.0\n", "epoch;d_loss\n0;1.0\n", "my results\n"):
+        (tmp_path / "history.csv").write_text(text)
+        with pytest.raises(ValueError, match="does not begin as a history"):
+            make_gan().fit(images[0], verbose=0, callbacks=[callbacks.CSVHistory(tmp_path / "history.csv")])
+        assert (tmp_path / "history.csv").read_text() == text

@@ -199,3 +199,14 @@ def test_wrong_arguments_are_refused(make_gan, images):
         HealthMonitor(images[0][:5])
     with pytest.raises(ValueError, match=r"samples are \(8, 8, 1\)"):
         make_gan().fit(images[0], callbacks=[HealthMonitor(np.zeros((9, 4, 4, 1), "uint8"))], verbose=0)
+
+
+def test_samples_that_are_no_numbers_are_seen_among_bytes_too(make_gan, images, capsys):
+    class Break(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            weight = self.model.generator.trainable_weights[-1]
+            weight.assign(np.full(weight.shape, np.nan))
+
+    gan = make_gan()
+    gan.fit(images[0], verbose=0, callbacks=[Break(), kg.callbacks.HealthMonitor(images[0], every=1)])
+    assert "diverged" in capsys.readouterr().out

@@ -167,3 +167,13 @@ def test_then_is_called_only_after_an_update():
 
     assert [bool(step(tf.constant(factor))) for factor in (1.0, np.inf, np.nan, 2.0)] == [True, False, False, True]
     assert int(calls) == 2
+
+
+def test_a_rate_is_set_unless_there_is_a_schedule():
+    schedule = keras.optimizers.schedules.CosineDecay(1e-3, 10)
+    for wrap in (lambda optimizer: optimizer, keras.optimizers.LossScaleOptimizer):
+        constant, scheduled = wrap(keras.optimizers.Adam(1e-3)), wrap(keras.optimizers.Adam(schedule))
+        for optimizer in (constant, scheduled):
+            kg.updates.set_constant_rate(optimizer, 0.5)
+        assert float(constant.learning_rate) == 0.5
+        assert float(scheduled.learning_rate) == pytest.approx(1e-3)

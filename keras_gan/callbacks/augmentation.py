@@ -44,8 +44,10 @@ class AdaptiveAugmentation(StatefulCallback):
     def on_train_batch_end(self, batch, logs=None):
         if int(self.model.step) % self.every:
             return
-        accuracy = self._means.take(self.model)["d_accuracy"]
-        move = self.every / self.steps * (1 if accuracy > self.target else -1)
+        means = self._means.take(self.model)
+        if not means:  # A rollback at this step has reset them.
+            return
+        move = self.every / self.steps * (1 if means["d_accuracy"] > self.target else -1)
         probability = self.model.augmentation.probability
         probability.assign(min(max(float(probability) + move, 0.0), self.maximum))
 

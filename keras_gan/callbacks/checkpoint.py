@@ -208,9 +208,12 @@ class Checkpoint(keras.callbacks.Callback):
         self._restored = True  # The model is what the checkpoints say: another fit() may go on.
 
     def _save(self):
-        """Writes a checkpoint and drops old ones; `None` if the weights are not worth it."""
+        """Writes a checkpoint and drops old ones; `None` while steps are left out, or weights are not finite."""
         self._saved = self.batch
-        if int(self.model.skipped) or not all(np.isfinite(np.sum(w)) for w in self.model.get_weights()):
+        if int(self.model.skipped):
+            return None
+        if not all(np.isfinite(np.sum(weight)) for weight in self.model.get_weights()):
+            print(f"\nNo checkpoint of step {int(self.model.step):,}: weights are not finite", flush=True)
             return None
         self.folder.mkdir(exist_ok=True)
         path = self.folder / f"step-{int(self.model.step):09d}.keras"

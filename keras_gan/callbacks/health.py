@@ -10,7 +10,7 @@ from keras_gan.callbacks.rollback import Rollback
 from keras_gan.callbacks.stateful import StatefulCallback, StepMeans
 from keras_gan.metrics.distances import nearest_neighbours, prdc
 from keras_gan.regularizers import DRAGAN, R1, R2, GradientPenalty
-from keras_gan.sampling import sample, to_uint8
+from keras_gan.sampling import sample
 
 HEALTHY = "healthy"
 # What to do about each trouble, in the order in which they are looked for.
@@ -157,7 +157,10 @@ class HealthMonitor(StatefulCallback):
     def on_train_batch_end(self, batch, logs=None):
         if int(self.model.step) % self.every:
             return
-        self.looks = [*self.looks, self._look()][-MEMORY:]
+        means = self._means.take(self.model)
+        if not means:  # A rollback at this step has reset them.
+            return
+        self.looks = [*self.looks, self._look(means)][-MEMORY:]
         self._best = max(self._best, self.looks[-1].coverage)
         self.state = diagnose(self.looks, self._best, self.patience)
         if self.state != HEALTHY:
@@ -182,8 +185,7 @@ class HealthMonitor(StatefulCallback):
         self.looks = [Look(*look) for look in state["looks"]]
         self._means.seen = state["seen"]
 
-    def _look(self):
-        means = self._means.take(self.model)
+    def _look(self, means):
         fake = _pixels(self._sample())
         if not np.isfinite(fake).all():
             return Look(int(self.model.step), 0.0, math.inf, 0.0, 0.0)
@@ -201,7 +203,8 @@ class HealthMonitor(StatefulCallback):
 
         def render(latents, labels):
             images = generator(latents if labels is None else [latents, labels], training=False)
-            return to_uint8(images) if self.images.dtype == np.uint8 else images
+            # On the scale of the real images, but floats: of NaN an integer says nothing.
+            return keras.ops.clip((images + 1.0) * 127.5, 0.0, 255.0) if self.images.dtype == np.uint8 else images
 
         labels = None if self.model.num_classes is None else self.labels
         return sample(render, len(self.images), labels, 0, None, self.model.latent_dim, self.model.num_classes)

@@ -129,12 +129,18 @@ def _add_columns(path, names):
 
 
 def _keep_rows(path, epochs):
-    """Cuts a history off before the first row of an epoch that is not below `epochs`, or that is not whole."""
+    """Cuts a history off before the first row of an epoch that is not below `epochs`, or that is not whole.
+
+    Raises:
+        ValueError: if it is not a history.
+    """
     keep = 0
     with open(path, newline="") as file:
         for line in iter(file.readline, ""):
             first = next(csv.reader([line]))[:1]
             is_row = keep and first and first[0].isdigit() and int(first[0]) < epochs
+            if not keep and line.strip() and first != ["epoch"]:
+                raise ValueError(f"{path} does not begin as a history, with a column epoch: move it away, or mend it")
             if not line.endswith("\n") or not (is_row or (not keep and first == ["epoch"])):
                 break
             keep = file.tell()
