@@ -39,13 +39,14 @@ class Run:
     with_curve: bool = False
 
 
-def settings(text: str, base=None):
+def settings(text: str, base=None, common=None):
     """The settings that a short text stands for.
 
     Args:
         text: a preset, or a generator and a discriminator such as `mlp/dcgan`; then, after a colon, more settings:
             `dcgan:loss=hinge,r1=0.1`.
         base: `presets.Config` that a pair of networks changes; the preset `dcgan` when `None`.
+        common: dict of settings that give way to those of the text.
 
     Returns:
         `presets.Config`.
@@ -62,7 +63,7 @@ def settings(text: str, base=None):
         config = presets.override(base or presets.preset("dcgan"), networks)
     else:
         config = presets.preset(name)
-    return presets.override(config, presets.pairs(change for change in changes.split(",") if change))
+    return presets.override(config, {**(common or {}), **presets.pairs(part for part in changes.split(",") if part)})
 
 
 def start(run: Run, folder: Path) -> dict:
@@ -101,12 +102,17 @@ def work(folder: Path) -> None:
     the game at the end; `minutes` of training; `curve`, pairs of minutes and the Fréchet distance then;
     `trained_per_second`, images, the first epoch left out where there are more.
     """
-    from keras_gan import callbacks, datasets, metrics, presets
+    from keras_gan import runs
 
-    run = Run(**json.loads((folder / PLAN).read_text()))
+    with runs.lock(folder):
+        _work(folder, Run(**json.loads((folder / PLAN).read_text())))
+
+
+def _work(folder, run):
+    from keras_gan import callbacks, datasets, metrics, presets, pretrained
+
     config = presets.Config(**run.config)
-    data = datasets.load(config.dataset, image_size=config.image_size)
-    test = datasets.load_held_out(config.dataset, config.image_size) or data
+    data, test, _ = datasets.load_with_held_out(config.dataset, config.image_size)
     extractor = metrics.named_extractor(run.extractor, data)
     curve = [metrics.FrechetDistance(extractor)] if run.with_curve else []
     gan = presets.build(config, data.image_shape, data.num_classes, curve, EPOCH_STEPS)
@@ -116,7 +122,8 @@ def work(folder: Path) -> None:
     checkpoint.stateful = [callbacks.Rollback(checkpoint), clock, watch]
     if config.adaptive_augmentation:
         checkpoint.stateful.append(callbacks.AdaptiveAugmentation())
-    checkpoint.restore(gan)
+    if checkpoint.restore(gan) is None and config.pretrained:
+        pretrained.load_by_path(gan, config.pretrained)
     failure = None
     try:
         gan.fit(
@@ -169,9 +176,10 @@ def measure(gan, data, test, extractor, num: int, seed: int) -> dict:
         seed: of the labels that are drawn.
 
     Returns:
-        `figures`, each with `samples`, `real` and `better` as `metrics.Figure` has them; `held_out`, how many real
-        images at most; `steps`; `parameters` and `flops`, of a forward pass of one image, of both networks;
-        `generated_per_second` in batches of 256; `peak_memory`, MiB of the process, `None` where it is not known.
+        `figures`, each with `samples`, `real` and `better` as `metrics.Figure` has them; `warnings` of these;
+        `held_out`, how many real images at most; `steps`; `parameters` and `flops`, of a forward pass of one image, of
+        both networks; `generated_per_second` in batches of 256; `peak_memory`, MiB of the process, `None` where it is
+        not known.
     """
     import numpy as np
 
@@ -186,16 +194,18 @@ def measure(gan, data, test, extractor, num: int, seed: int) -> dict:
     reference = dataclasses.replace(
         data, images=data.images[rows], labels=None if data.labels is None else data.labels[rows]
     )
-    figures = {}
+    figures, warnings = {}, []
     if not (images == images[0]).all():
         report = metrics.evaluate(reference, test, images, labels, extractor, with_cas=False)
         figures = {
             figure.name: {"samples": figure.samples, "real": figure.real, "better": figure.better}
             for figure in report.figures
         }
+        warnings = report.warnings
     networks = (gan.generator, gan.discriminator)
     return {
         "figures": figures,
+        "warnings": warnings,
         "held_out": min(num, len(test)),
         "steps": int(gan.step),
         "parameters": [network.count_params() for network in networks],
@@ -218,7 +228,10 @@ def flops(network) -> int:
     """Floating-point operations of a forward pass of one sample, as TensorFlow's profiler counts them."""
     import tensorflow as tf
 
-    shapes = [tf.TensorSpec((1, *tensor.shape[1:]), "float32") for tensor in network.inputs]
+    from keras_gan.layers import packing_of
+
+    batch = packing_of(network)
+    shapes = [tf.TensorSpec((batch, *tensor.shape[1:]), "float32") for tensor in network.inputs]
 
     @tf.function(autograph=False)
     def call(*inputs):
@@ -227,7 +240,7 @@ def flops(network) -> int:
     graph = call.get_concrete_function(*shapes).graph
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
     options["output"] = "none"
-    return tf.compat.v1.profiler.profile(graph, options=options).total_float_ops
+    return tf.compat.v1.profiler.profile(graph, options=options).total_float_ops // batch
 
 
 def _evaluation(test, seed):

@@ -1,6 +1,7 @@
 """Starting from the weights of another model, as far as they fit."""
 
 import dataclasses
+from pathlib import Path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +50,27 @@ def load_pretrained(gan, *sources) -> list[Loaded]:
             raise ValueError("the pretrained model does not fit: its networks are others than these")
         reports += loaded
     return reports
+
+
+def load_by_path(gan, text: str) -> list[Loaded]:
+    """`load_pretrained` of run folders or `.keras` files, joined by +.
+
+    Raises:
+        ValueError: as it does; if there is no such path, or it is a SavedModel, which has no discriminator to train on.
+    """
+    from keras_gan.config import members
+    from keras_gan.export import SavedGAN, load
+
+    sources = []
+    for path in [text] if Path(text).exists() else members(text):
+        if not Path(path).exists():
+            raise ValueError(f"pretrained: there is no {path}")
+        sources.append(load(path))
+        if isinstance(sources[-1], SavedGAN):
+            raise ValueError(
+                f"pretrained: {path} is a SavedModel, which holds no discriminator to train on; give its run"
+            )
+    return load_pretrained(gan, *sources)
 
 
 def _member(network, number, count):

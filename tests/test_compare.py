@@ -1,6 +1,11 @@
 """`compare` on the command line."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 from commands import fails
@@ -9,13 +14,14 @@ SMALL = ["--steps", "250", "--seeds", "1", "--num", "200", "--set", "precision=f
 
 
 def test_two_ways_are_compared_and_what_is_done_stays_done(run, tmp_path):
-    entries = ["mlp", "mlp/mlp:loss=hinge,beta_1=0"]
+    entries = ["mlp", "mlp/mlp:loss=hinge,precision=mixed_bfloat16"]
     result = run("compare", *entries, *SMALL, "--output", "out")
     assert result.exit_code == 0, result.output
-    assert "[2/2] mlp/mlp:loss=hinge,beta_1=0, seed 0: FCD" in result.output
+    assert "[2/2] mlp/mlp:loss=hinge,precision=mixed_bfloat16, seed 0: FCD" in result.output
     content = json.loads((tmp_path / "out" / "results.json").read_text())
     assert [row["name"] for row in content["rows"]] == entries
     assert content["rows"][1]["config"]["loss"] == "hinge"
+    assert [row["config"]["precision"] for row in content["rows"]] == ["float32", "mixed_bfloat16"]
     for row in content["rows"]:
         (done,) = row["runs"]
         assert (done["failure"], done["steps"]) == (None, 250)
@@ -37,8 +43,35 @@ def test_two_ways_are_compared_and_what_is_done_stays_done(run, tmp_path):
         (["mlp", "--minutes", "1", "--steps", "5"], "one budget is enough: --minutes or --steps"),
         (["mlp", "--set", "r1"], "settings are KEY=VALUE, got 'r1'"),
         (["mlp", "--dataset", "nowhere/"], "nowhere"),
+        (["mlp:image_size=9", "mlp"], "all are trained on the same images: give image_size to all, with --set"),
         ([], "NAME"),
     ],
 )
 def test_mistakes(run, arguments, message):
     fails(run("compare", *arguments, "--output", "out"), 2, message)
+
+
+def test_a_signal_ends_the_run_in_progress_too():
+    code = """
+import subprocess
+from keras_gan.cli.comparing import _exit_on_signals
+with _exit_on_signals():
+    subprocess.run(["sh", "-c", "echo $$; exec sleep 60"])
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    child = int(process.stdout.readline())
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 128 + signal.SIGTERM
+    process.stdout.close()
+    deadline = time.monotonic() + 30
+    while _is_alive(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _is_alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True

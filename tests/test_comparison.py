@@ -4,8 +4,12 @@ import dataclasses
 import json
 
 import keras
+import numpy as np
 import pytest
+from filelock import FileLock
+from PIL import Image
 
+import keras_gan as kg
 from keras_gan import comparison, presets
 
 SMALL = {"dataset": "digits", "epochs": "1", "minutes": "none", "precision": "float32"}
@@ -17,6 +21,8 @@ def test_a_short_text_stands_for_settings():
     assert pair == dataclasses.replace(presets.dcgan(), generator="mlp", loss="hinge", r1=0.1)
     base = dataclasses.replace(presets.dcgan(), seed=7)
     assert comparison.settings("dcgan/mlp", base) == dataclasses.replace(base, discriminator="mlp")
+    for_all = {"r1": "7", "seed": "3"}
+    assert comparison.settings("mlp:r1=1", common=for_all) == dataclasses.replace(presets.mlp(), r1=1.0, seed=3)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +43,14 @@ def test_operations_are_those_of_the_matrix_products():
     x = keras.Input((5,))
     network = keras.Model(x, keras.layers.Dense(3, use_bias=False)(keras.layers.Dense(7, use_bias=False)(x)))
     assert comparison.flops(network) == 2 * (5 * 7 + 7 * 3)
+
+
+def test_operations_of_a_packed_discriminator_are_of_one_sample():
+    one = kg.networks.packed(kg.networks.mlp_discriminator, (8, 8, 1), packing=2)
+    both = kg.networks.ensemble(one, one)
+    assert 2 * comparison.flops(one) == pytest.approx(comparison.flops(both), rel=0.01)
+    within = kg.networks.mlp_discriminator((8, 8, 2))
+    assert comparison.flops(one) == pytest.approx(comparison.flops(within) / 2, rel=0.05)
 
 
 def run(**changes):
@@ -65,3 +79,35 @@ def test_a_run_that_fails_says_why_and_is_tried_again(tmp_path):
     assert "nowhere" in result["failure"]
     assert json.loads((tmp_path / "plan.json").read_text())["name"] == "small"
     assert not (tmp_path / "result.json").exists()
+
+
+def test_images_that_no_split_holds_out_are_not_trained_on(tmp_path):
+    data = kg.datasets.load("digits")
+    for number, label in enumerate(data.labels[:600]):
+        folder = tmp_path / "images" / str(label)
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(data.images[number, ..., 0]).save(folder / f"{number:03d}.png")
+    done = comparison.start(run(dataset=str(tmp_path / "images")), tmp_path / "run")
+    assert done["failure"] is None, (tmp_path / "run" / "log.txt").read_text()
+    assert done["held_out"] == 100
+    assert done["figures"]["recall"]["real"] < 1.0
+    assert any("held-out images are few" in warning for warning in done["warnings"])
+
+
+def test_pretrained_weights_are_loaded(tmp_path):
+    config = presets.Config(**run().config)
+    gan = presets.build(config, (8, 8, 1), 10, steps_per_epoch=250)
+    gan.save(tmp_path / "own.keras")
+    slow = {"pretrained": str(tmp_path / "own.keras"), "generator_learning_rate": 0.0, "epochs": 1, "seed": 5}
+    done = comparison.start(run(**slow), tmp_path / "run")
+    assert done["failure"] is None, (tmp_path / "run" / "log.txt").read_text()
+    (path,) = (tmp_path / "run" / "checkpoints").glob("*.keras")
+    trained = keras.saving.load_model(path)
+    for one, other in zip(trained.generator.trainable_weights, gan.generator.trainable_weights):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_one_process_trains_in_a_folder(tmp_path):
+    tmp_path.joinpath("plan.json").write_text(json.dumps(dataclasses.asdict(run())))
+    with FileLock(tmp_path / ".lock"), pytest.raises(ValueError, match="another process is training"):
+        comparison.work(tmp_path)

@@ -14,7 +14,6 @@ LEAVES = {
     "layers",
     "losses",
     "pictures",
-    "pretrained",
     "regularizers",
     "report",
     "runs",
@@ -41,7 +40,8 @@ ALLOWED = {
     "gan": {"checks", "losses", "regularizers", "sampling", "updates", "export"},
     "export": {"checkpoints", "gan", "layers", "sampling", "serving"},
     "demo": {"gan", "pictures", "sampling"},
-    "comparison": {"callbacks", "datasets", "metrics", "presets"},
+    "pretrained": {"config", "export"},
+    "comparison": {"callbacks", "datasets", "layers", "metrics", "presets", "pretrained", "runs"},
     "config": {"augmentation", "losses", "networks", "regularizers"},
     "presets": {"augmentation", "config", "gan", "layers", "losses", "networks", "updates"},
     "cli": {
@@ -61,6 +61,7 @@ ALLOWED = {
         "runs",
         "sampling",
         "serving",
+        "updates",
     },
 }
 

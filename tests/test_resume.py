@@ -17,6 +17,8 @@ import pytest
 from commands import fails, invoke
 from filelock import FileLock
 
+import keras_gan as kg
+
 ROOT = Path(__file__).parents[1]
 QUICK = ["--preset", "mlp", "--set", "latent_dim=8", "--seed", "3"]
 BEGIN = ["--conditional", *QUICK, "--run-dir", "run", "--export-dir", "out"]
@@ -260,3 +262,15 @@ def test_deterministic_runs_have_the_same_bits(tmp_path):
         assert process.returncode == 0, err
         assert "float32" in out
     assert_same_run(tmp_path / "a", tmp_path / "b")
+
+
+def test_training_a_finished_run_further_leaves_no_old_model_behind(run, whole, tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    shutil.copytree(whole, tmp_path / "run")
+    assert int(kg.export.load(tmp_path / "run").step) == 500
+    monkeypatch.setattr("keras_gan.cli.training._finish", stop)
+    assert run("train", "--resume", "--run-dir", "run", "--epochs", 3).exit_code == 130
+    assert not (tmp_path / "run" / "model.keras").exists()
+    assert int(kg.export.load(tmp_path / "run").step) == 750

@@ -1,11 +1,14 @@
 """`compare`: several ways to train, side by side."""
 
+import contextlib
 import dataclasses
 import datetime
 import json
 import math
 import os
 import platform
+import signal
+import sys
 from pathlib import Path
 
 import click
@@ -36,7 +39,7 @@ def compare(entries, dataset, conditional, seeds, num, extractor, quality, setti
     """
     check_writable(output)
     load_tensorflow()
-    from keras_gan import comparison, datasets, presets
+    from keras_gan import comparison, datasets, presets, report
 
     with usage_errors():
         given = {key: value for key, value in budget.items() if value}
@@ -44,21 +47,27 @@ def compare(entries, dataset, conditional, seeds, num, extractor, quality, setti
             raise ValueError(f"one budget is enough: --{' or --'.join(given)}")
         if len(set(entries)) < len(entries):
             raise ValueError("two of the names are the same")
-        common = {"precision": presets.resolve_precision("auto"), **presets.pairs(settings)}
-        configs = {}
+        common, configs = presets.pairs(settings), {}
+        precision = _precision_before(output) or presets.resolve_precision("auto")
         for name in entries:
-            config = comparison.settings(name)
-            config = presets.override(config, common)
+            config = comparison.settings(name, common=common)
+            if config.precision == "auto":
+                config = dataclasses.replace(config, precision=precision)
             config = dataclasses.replace(config, dataset=dataset, conditional=conditional, epochs=None, minutes=None)
             configs[name] = dataclasses.replace(config, **_limit(config.batch_size, **given))
-        data = datasets.load(dataset, image_size=next(iter(configs.values())).image_size)
+        sizes = {config.image_size for config in configs.values()}
+        if len(sizes) > 1:
+            raise ValueError("all are trained on the same images: give image_size to all, with --set")
+        data, _, note = datasets.load_with_held_out(dataset, *sizes)
         if conditional and not data.num_classes:
             raise ValueError(f"{dataset} has no labels: compare with --unconditional")
         make_extractor(extractor, data).check(data.image_shape)
     rows = {name: [] for name in entries}
     folders = {name: output / "runs" / f"{number:02d}-seed-0" for number, name in enumerate(entries, 1)}
-    conditions = _conditions(dataset, len(data), conditional, seeds, num, extractor, given)
+    conditions = _conditions(dataset, len(data), conditional, seeds, num, extractor, given, note)
     count = 0
+    about = {"conditions": conditions, "precision": precision}
+    _write_results(output, about, configs, rows)
     # Seed by seed, so that a machine that grows slower does so for all.
     for seed in range(seeds):
         for number, (name, config) in enumerate(configs.items(), 1):
@@ -66,11 +75,16 @@ def compare(entries, dataset, conditional, seeds, num, extractor, quality, setti
             click.echo(f"[{count}/{seeds * len(entries)}] {name}, seed {seed}: ", nl=False)
             settings_of_run = dataclasses.asdict(dataclasses.replace(config, seed=config.seed + seed))
             run = comparison.Run(name, settings_of_run, num, extractor, with_curve=True)
-            result = comparison.start(run, output / "runs" / f"{number:02d}-seed-{seed}")
+            with _exit_on_signals():
+                result = comparison.start(run, output / "runs" / f"{number:02d}-seed-{seed}")
             rows[name].append(result)
             click.echo(_said(result))
-            _write(output, entries, conditions, configs, rows, folders, quality)
+            _write_results(output, about, configs, rows)
+            report.write(output / "report.html", " against ".join(entries), conditions, rows, folders, quality)
     _show(rows)
+    warnings = [warning for results in rows.values() for result in results for warning in result.get("warnings", ())]
+    for warning in dict.fromkeys(warnings):
+        click.echo(f"Warning: {warning}")
     click.echo(f"\nResults      {output / 'results.json'}\nReport       {output / 'report.html'}")
 
 
@@ -82,7 +96,13 @@ def _limit(batch_size, minutes=None, steps=None, images=None):
     return {"epochs": math.ceil(steps / EPOCH_STEPS)} if steps else {"minutes": minutes or 2.0}
 
 
-def _conditions(dataset, size, conditional, seeds, num, extractor, given):
+def _precision_before(output):
+    """What `auto` came to when this comparison was begun: measured anew it may be another."""
+    path = output / "results.json"
+    return json.loads(path.read_text()).get("precision") if path.exists() else None
+
+
+def _conditions(dataset, size, conditional, seeds, num, extractor, given, note):
     from keras_gan import runs
 
     budget = " ".join(f"{value:,} {key}" for key, value in (given or {"minutes": 2.0}).items())
@@ -92,6 +112,7 @@ def _conditions(dataset, size, conditional, seeds, num, extractor, given):
     return (
         f"{dataset}, {size:,} images, {kind}; {budget} a run, {drawn}. {num:,} samples beside held-out images, by the "
         f"features of: {extractor}. {made_by}, {os.cpu_count()} cores of {platform.machine()}, {datetime.date.today()}."
+        + (f" {note[0].upper()}{note[1:]}." if note else "")
     )
 
 
@@ -103,17 +124,26 @@ def _said(result):
     return f"{name} {result['figures'][name]['samples']:.3g}, {result['minutes']:.1f} minutes{failure}"
 
 
-def _write(output, entries, conditions, configs, rows, folders, quality):
-    from keras_gan import report
+@contextlib.contextmanager
+def _exit_on_signals():
+    """Leaves by an exception, which ends the process that trains too, where the system would end this one alone."""
+    signals = {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
+    before = {signum: signal.signal(signum, lambda number, _: sys.exit(128 + number)) for signum in signals}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
-    content = {
-        "conditions": conditions,
-        "rows": [{"name": name, "config": dataclasses.asdict(configs[name]), "runs": rows[name]} for name in entries],
-    }
+
+def _write_results(output, about, configs, rows):
+    ways = [
+        {"name": name, "config": dataclasses.asdict(config), "runs": rows[name]} for name, config in configs.items()
+    ]
+    output.mkdir(parents=True, exist_ok=True)
     aside = output / ".results.part"
-    aside.write_text(json.dumps(content, indent=2) + "\n")
+    aside.write_text(json.dumps({**about, "rows": ways}, indent=2) + "\n")
     aside.replace(output / "results.json")
-    report.write(output / "report.html", " against ".join(entries), conditions, rows, folders, quality)
 
 
 def _show(rows):

@@ -109,7 +109,7 @@ def train(
                     f"the run had other settings: {_list(changed)}; leave them out to go on as before, or change them "
                     "with --allow-changes"
                 )
-            metrics = _metrics(options["evaluate"], data) if options["evaluate"] and not dry_run else []
+            metrics, held_out = _measuring(None if dry_run else options["evaluate"], data, config)
             gan = presets.build(config, data.image_shape, data.num_classes, metrics, _epoch_steps(data, config))
             if config.pretrained and not resume:
                 _load_pretrained(gan, config.pretrained)
@@ -123,11 +123,11 @@ def train(
             click.echo(f"Changed: {_list(changed)}")
         if resume and old.versions != record.versions:
             click.echo(f"Note: the run was begun with {old.versions}, and now has {record.versions}: expect other bits")
-        _train(gan, data, config, record, run_dir, resume, changed)
+        _train(gan, data, held_out, config, record, run_dir, resume, changed)
 
 
-def _train(gan, data, config, record, run_dir, resume, changed):
-    from keras_gan import callbacks, checkpoints
+def _train(gan, data, held_out, config, record, run_dir, resume, changed):
+    from keras_gan import callbacks, checkpoints, updates
     from keras_gan.callbacks.health import HEALTHY
 
     checkpoint = callbacks.Checkpoint(
@@ -148,10 +148,10 @@ def _train(gan, data, config, record, run_dir, resume, changed):
     if resume:
         for player in ("discriminator", "generator"):
             if f"{player}_learning_rate" in changed:
-                optimizer = getattr(gan, f"{player}_optimizer")
                 # A constant rate is in the checkpoint; a schedule is the config's already.
-                if not isinstance(optimizer.get_config()["learning_rate"], dict):
-                    optimizer.learning_rate = getattr(config, f"{player}_learning_rate")
+                updates.set_constant_rate(
+                    getattr(gan, f"{player}_optimizer"), getattr(config, f"{player}_learning_rate")
+                )
 
     is_over = checkpoint.epoch >= (config.epochs or math.inf) or (limit and limit.elapsed >= limit.minutes)
     model = run_dir / "model.keras"
@@ -163,7 +163,9 @@ def _train(gan, data, config, record, run_dir, resume, changed):
     record.write(run_dir)
     try:
         if not is_over:
-            _fit(gan, data, config, run_dir, limit, checkpoint)
+            # Of an earlier end, and a copy of its checkpoint: it must not pass for the end of this training.
+            model.unlink(missing_ok=True)
+            _fit(gan, data, held_out, config, run_dir, limit, checkpoint)
         for monitor in watch:
             if monitor.action == "stop" and monitor.state != HEALTHY:
                 raise click.ClickException(
@@ -181,7 +183,7 @@ def _train(gan, data, config, record, run_dir, resume, changed):
         raise click.ClickException(f"{error}. {checkpoint.newest()} is good; try other settings") from None
 
 
-def _fit(gan, data, config, run_dir, limit, checkpoint):
+def _fit(gan, data, held_out, config, run_dir, limit, checkpoint):
     import keras
 
     from keras_gan import callbacks
@@ -201,7 +203,7 @@ def _fit(gan, data, config, run_dir, limit, checkpoint):
             shuffle=False,
             verbose=0,
             callbacks=[
-                *([_evaluation(data, config)] if gan.evaluation_metrics else []),
+                *([_evaluation(held_out, config)] if held_out else []),
                 *checkpoint.stateful,
                 callbacks.Progress(limit),
                 callbacks.SampleImages(run_dir / "samples", run_dir / "logs"),
@@ -225,18 +227,21 @@ def _watch(data, config, action, rollback):
         return [callbacks.HealthMonitor(*data.draw(WATCHED, config.seed), action=action, rollback=rollback)]
 
 
-def _metrics(extractor, data):
-    from keras_gan import metrics
+def _measuring(extractor, data, config):
+    """Metrics for while training, and the images for them."""
+    from keras_gan import datasets, metrics
 
+    if not extractor:
+        return [], None
     extractor = make_extractor(extractor, data)
     extractor.check(data.image_shape)
-    return [metrics.KernelDistance(extractor), metrics.FrechetDistance(extractor)]
+    held_out = datasets.load_held_out(data, config.dataset, config.image_size) or data
+    return [metrics.KernelDistance(extractor), metrics.FrechetDistance(extractor)], held_out
 
 
-def _evaluation(data, config):
-    from keras_gan import callbacks, datasets
+def _evaluation(held_out, config):
+    from keras_gan import callbacks
 
-    held_out = datasets.load_held_out(config.dataset, config.image_size) or data
     batch_size = min(EVALUATION_BATCH, len(held_out))
     batches = held_out.batches(batch_size, config.seed)
     return callbacks.Evaluation(batches, steps=min(EVALUATION_BATCHES, held_out.steps(batch_size)))
@@ -283,20 +288,9 @@ def _config(old, preset_name, settings, dataset, conditional, epochs, minutes, b
 
 
 def _load_pretrained(gan, text):
-    from keras_gan.config import members
-    from keras_gan.export import SavedGAN, load
-    from keras_gan.pretrained import load_pretrained
+    from keras_gan import pretrained
 
-    sources = []
-    for path in [text] if Path(text).exists() else members(text):
-        if not Path(path).exists():
-            raise ValueError(f"pretrained: there is no {path}")
-        sources.append(load(path))
-        if isinstance(sources[-1], SavedGAN):
-            raise ValueError(
-                f"pretrained: {path} is a SavedModel, which holds no discriminator to train on; give its run"
-            )
-    for report in load_pretrained(gan, *sources):
+    for report in pretrained.load_by_path(gan, text):
         click.echo(f"Pretrained: {report}")
 
 
