@@ -12,16 +12,18 @@ from tensorflow_serving.config import model_server_config_pb2
 
 WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
 MODELS, BATCHING, COMPOSE = "models.config", "batching.config", "docker-compose.yml"
-# Of the batches that the server may form, and so of the requests that warm it up.
+# The rows of the requests that warm a model up; the last is what the server computes at once.
 BATCH_SIZES = (1, 8, 32)
+# Larger requests are computed in parts.
+MAX_ROWS = 10_000
 
 BATCHING_TEXT = f"""\
-max_batch_size {{ value: {BATCH_SIZES[-1]} }}
+max_batch_size {{ value: {MAX_ROWS} }}
+max_execution_batch_size {{ value: {BATCH_SIZES[-1]} }}
+enable_large_batch_splitting {{ value: true }}
 batch_timeout_micros {{ value: 2000 }}
 max_enqueued_batches {{ value: 1000 }}
 num_batch_threads {{ value: 4 }}
-enable_large_batch_splitting {{ value: true }}
-allowed_batch_sizes: [{", ".join(map(str, BATCH_SIZES))}]
 """
 
 COMPOSE_TEXT = f"""\
@@ -29,15 +31,16 @@ services:
   serving:
     image: tensorflow/serving
     command:
-      - --model_config_file=/models/{MODELS}
+      - "--model_config_file={{base}}/{MODELS}"
       - --model_config_file_poll_wait_seconds=60
+      - --allow_version_labels_for_unavailable_models
       - --enable_batching
-      - --batching_parameters_file=/models/{BATCHING}
+      - "--batching_parameters_file={{base}}/{BATCHING}"
     ports:
       - "127.0.0.1:8500:8500"
       - "127.0.0.1:8501:8501"
     volumes:
-      - .:/models:ro
+      - ".:{{base}}:ro"
     restart: unless-stopped
 """
 
@@ -74,23 +77,40 @@ def write_config(root, base: str = "/models") -> list[Path]:
 
     Args:
         root: folder of models, `<name>/<version>/saved_model.pb`.
-        base: where the server finds the folder.
+        base: where the server finds the folder; Docker Compose mounts it there.
 
     Returns:
-        the files: models, batching, Docker Compose.
+        the files: models, batching, Docker Compose. What `models.config` says of a model already, such as which
+        versions to load, stays.
 
     Raises:
-        ValueError: if there is no model.
+        ValueError: if there is no model, or `models.config` is there and cannot be read.
     """
     names = models_in(root)
     if not names:
         raise ValueError(f"{root} holds no models: export one to {Path(root) / 'NAME'} first")
+    before = _models_before(Path(root) / MODELS)
     config = model_server_config_pb2.ModelServerConfig()
     for name in names:
-        config.model_config_list.config.add(name=name, base_path=f"{base}/{name}", model_platform="tensorflow")
-    texts = {MODELS: text_format.MessageToString(config), BATCHING: BATCHING_TEXT, COMPOSE: COMPOSE_TEXT}
+        entry = config.model_config_list.config.add()
+        if name in before:
+            entry.CopyFrom(before[name])
+        entry.name, entry.base_path, entry.model_platform = name, f"{base}/{name}", "tensorflow"
+    compose = COMPOSE_TEXT.format(base=base)
+    texts = {MODELS: text_format.MessageToString(config), BATCHING: BATCHING_TEXT, COMPOSE: compose}
     files = []
     for name, text in texts.items():
         files.append(Path(root) / name)
         files[-1].write_text(text)
     return files
+
+
+def _models_before(path):
+    """Entries of a `models.config` by name."""
+    config = model_server_config_pb2.ModelServerConfig()
+    if path.exists():
+        try:
+            text_format.Parse(path.read_text(), config)
+        except text_format.ParseError as error:
+            raise ValueError(f"{path} cannot be read: {error}; mend it, or move it away") from None
+    return {entry.name: entry for entry in config.model_config_list.config}

@@ -143,6 +143,7 @@ def batching_message():
         "max_enqueued_batches": (3, "Int64Value"),
         "num_batch_threads": (4, "Int64Value"),
         "enable_large_batch_splitting": (8, "BoolValue"),
+        "max_execution_batch_size": (9, "Int64Value"),
     }
     for name, (number, kind) in kinds.items():
         message.field.add(name=name, number=number, type=11, label=1, type_name=f".google.protobuf.{kind}")
@@ -161,7 +162,9 @@ def test_the_configuration_parses(models):
         ("gray", "/models/gray"),
     ]
     batching = text_format.Parse(files[1].read_text(), batching_message()())
-    assert batching.allowed_batch_sizes[-1] == batching.max_batch_size.value == 32
+    # A task of more than max_batch_size rows is refused, and one of more than max_execution_batch_size is split.
+    assert batching.max_batch_size.value == 10_000
+    assert (batching.max_execution_batch_size.value, batching.enable_large_batch_splitting.value) == (32, True)
     assert f"/models/{MODELS}" in files[2].read_text()
 
 
@@ -170,7 +173,24 @@ def test_the_command(run, models, tmp_path):
     done = run("serving", root, "--base", "/srv/")
     assert done.exit_code == 0, done.output
     assert "To serve digits, gray on ports" in done.output
-    assert 'base_path: "/srv/digits"' in (root / MODELS).read_text()
+    models_config = (root / MODELS).read_text()
+    assert 'base_path: "/srv/digits"' in models_config
+    compose = (root / COMPOSE).read_text()
+    assert '- ".:/srv:ro"' in compose
+    assert f"=/srv/{MODELS}" in compose
+    assert f"=/srv/{BATCHING}" in compose
+    assert "/models" not in compose.replace("/models.config", "")
+    policy = "model_version_policy { specific { versions: 1 } }"
+    (root / MODELS).write_text(models_config.replace('name: "gray"', f'name: "gray" {policy}'))
+    assert run("serving", root).exit_code == 0
+    config = text_format.Parse((root / MODELS).read_text(), model_server_config_pb2.ModelServerConfig())
+    versions = {
+        model.name: list(model.model_version_policy.specific.versions) for model in config.model_config_list.config
+    }
+    assert versions == {"digits": [], "gray": [1]}
+    (root / MODELS).write_text("model {")
+    fails(run("serving", root), 1, "models.config cannot be read")
+    (root / MODELS).unlink()
     fails(run("serving", tmp_path), 1, "holds no models")
     fails(run("serving", tmp_path / "none"), 2, "does not exist")
 

@@ -1,5 +1,6 @@
 """`serving`: what TF Serving needs beside the exported models."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -19,4 +20,4 @@ def serving(folder, base):
     for file in write_config(folder, base.rstrip("/")):
         click.echo(f"Wrote {file}")
     click.echo(f"To serve {', '.join(models_in(folder))} on ports 8500 (gRPC) and 8501 (REST):")
-    click.echo(f"  docker compose --file {folder / 'docker-compose.yml'} up")
+    click.echo(f"  docker compose --file {shlex.quote(str(folder / 'docker-compose.yml'))} up")
