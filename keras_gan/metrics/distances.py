@@ -132,7 +132,7 @@ def classifier_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float
 
     Args:
         probabilities: `(N, classes)`, rows that sum to 1.
-        splits: parts for which it is computed apart.
+        splits: parts, drawn at random, for which it is computed apart.
 
     Returns:
         mean over splits, and their standard deviation.
@@ -144,6 +144,8 @@ def classifier_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float
         raise ValueError("the classifier score needs class probabilities (N, classes): rows that sum to 1, no logits")
     if len(probabilities) < splits:
         raise ValueError(f"the classifier score needs at least {splits} samples, got {len(probabilities)}")
+    # Rows may come class by class.
+    probabilities = np.random.default_rng(0).permutation(probabilities)
     scores = []
     for part in np.array_split(probabilities, splits):
         marginal = part.mean(axis=0)

@@ -113,7 +113,8 @@ def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0, 
     if extractor.num_classes and extractor.num_classes == train.num_classes:
         figures += _of_classes(parties, train)
     if labels is not None and with_cas:
-        figures.append(_classification_accuracy(train, test, images, labels))
+        with left_out_if_impossible("CAS"):
+            figures.append(_classification_accuracy(train, test, images, labels))
     (far, nearest), (usual, _) = (distances.nearest_neighbours(reference, party.features, 5) for party in parties)
     ratio = float(np.median(far[:, 0]) / max(np.median(usual[:, 0]), 1e-12))
     figures.append(Figure("distance to nearest training image", ratio, 1.0, "nearer", len(images), len(held_out)))

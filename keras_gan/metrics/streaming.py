@@ -83,6 +83,8 @@ class FrechetDistance(_FeatureMetric):
 class KernelDistance(_FeatureMetric):
     """`kernel_distance` with each batch as a subset: unbiased at any batch size, less noisy at large ones.
 
+    A batch counts as its number of pairs, so a small last one little, and one image alone not at all.
+
     Args:
         extractor: an `Extractor`, or the path of one that was saved.
         dimensions: its number of features, needed with a path only.
@@ -97,7 +99,9 @@ class KernelDistance(_FeatureMetric):
         real, fake = self._features(real), self._features(fake)
         size = ops.cast(ops.shape(real)[0], "float32")
         within = sum(ops.sum(k) - tf.linalg.trace(k) for k in (_kernel(real, real), _kernel(fake, fake)))
-        self._mean.update_state(within / (size * (size - 1.0)) - 2.0 * ops.mean(_kernel(real, fake)))
+        pairs = size * (size - 1.0)
+        distance = within / ops.maximum(pairs, 1.0) - 2.0 * ops.mean(_kernel(real, fake))
+        self._mean.update_state(distance, sample_weight=pairs)
 
     def result(self):
         return self._mean.result()
