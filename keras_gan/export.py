@@ -31,11 +31,10 @@ from keras_gan.checkpoints import newest_first
 from keras_gan.gan import GAN, float32_copy
 from keras_gan.layers import packing_of
 from keras_gan.sampling import latents_of_seeds, sample, to_uint8
-from keras_gan.serving import write_warmup
+from keras_gan.serving import MAX_ROWS, write_warmup
 
 # TF Serving leaves this folder of a SavedModel alone.
 INFO = Path("assets.extra") / "keras_gan.json"
-MAX_ROWS = 10_000
 
 
 def export_saved_model(gan, folder) -> None:
@@ -78,6 +77,8 @@ def _endpoints(gan, discriminator):
     """Name of each signature -> its function and the specs of its inputs."""
     generator, num_classes, latent_dim, shape = gan.ema_generator, gan.num_classes, gan.latent_dim, gan.image_shape
     is_image = len(shape) == 3
+    # A model that was never compiled has no loss.
+    score = gan.adversarial_loss.score if hasattr(gan, "adversarial_loss") else lambda logits: logits
     key = "image" if is_image else "sample"
 
     def limited(rows):
@@ -110,7 +111,7 @@ def _endpoints(gan, discriminator):
         sample = limited(sample)
         real = ops.cast(sample, "float32") / 127.5 - 1.0 if is_image else sample
         logits = discriminator(with_labels(real, label), training=False)
-        return {"logit": ops.mean(logits, axis=tuple(range(1, len(logits.shape))))}
+        return {"logit": ops.mean(score(logits), axis=tuple(range(1, len(logits.shape))))}
 
     label = [] if num_classes is None else [tf.TensorSpec((None,), tf.int64, "label")]
     seed = [tf.TensorSpec((None,), tf.int64, "seed"), *label]
@@ -121,7 +122,7 @@ def _endpoints(gan, discriminator):
         "generate": (generate, seed),
         "generate_from_latents": (generate_from_latents, latents),
     }
-    if is_image:
+    if is_image and shape[-1] <= 4:  # As PNG has them.
         endpoints["generate_png"] = (generate_png, seed)
     if packing_of(discriminator) == 1:
         endpoints["discriminate"] = (discriminate, sample)

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gan import checks, losses, sampling, updates
+from keras_gan import checks, layers, losses, sampling, updates
 from keras_gan import regularizers as penalties
 
 # What a stateless draw is for: no two purposes share numbers within a step.
@@ -183,12 +183,13 @@ class GAN(keras.Model):
             total = loss + sum(penalties.values())
             scaled = updates.scale_loss(total, self.discriminator_optimizer)
         finite = updates.apply_if_finite(tape, total, scaled, self.discriminator, self.discriminator_optimizer)
+        real_score, fake_score = map(self.adversarial_loss.score, (real_logits, fake_logits))
         self._track(
             penalties,
             d_loss=loss,
-            d_real=ops.mean(real_logits),
-            d_fake=ops.mean(fake_logits),
-            d_accuracy=ops.mean(ops.cast(real_logits > fake_logits, "float32")),
+            d_real=ops.mean(real_score),
+            d_fake=ops.mean(fake_score),
+            d_accuracy=ops.mean(ops.cast(real_score > fake_score, "float32")),
         )
         return finite
 
@@ -374,10 +375,7 @@ def float32_copy(network):
     """A copy that computes in float32 whatever the policy of the original: averages need the digits."""
 
     def copy_layer(layer):
-        config = layer.get_config()
-        if "dtype" in config:
-            config["dtype"] = "float32"
-        return layer.__class__.from_config(config)
+        return layer.__class__.from_config(layers.in_float32(layer.get_config()))
 
     copy = keras.models.clone_model(network, clone_function=copy_layer, recursive=True)
     copy.set_weights(network.get_weights())

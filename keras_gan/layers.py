@@ -175,3 +175,10 @@ def packing_of(network) -> int:
     """How many samples a discriminator judges together: 1, unless it is packed."""
     packs = [layer.packing for layer in network._flatten_layers() if isinstance(layer, Pack)]
     return max(packs, default=1)
+
+
+def in_float32(config):
+    """The config of a layer that computes in float32, and of the layers that it wraps."""
+    if isinstance(config, dict):
+        return {key: "float32" if key == "dtype" else in_float32(value) for key, value in config.items()}
+    return [in_float32(value) for value in config] if isinstance(config, list) else config

@@ -27,6 +27,10 @@ class AdversarialLoss(abc.ABC):
     def generator_loss(self, real_logits, fake_logits):
         """Loss of the generator: float tensor of the logits' shape, not reduced."""
 
+    def score(self, logits):
+        """What is higher for samples that the discriminator takes for real: the logits, unless a loss lowers them."""
+        return logits
+
     def get_config(self) -> dict:
         return {}
 
@@ -207,6 +211,9 @@ class ReverseKullbackLeibler(AdversarialLoss):
     def generator_loss(self, real_logits, fake_logits):
         return self.weight * _log_softplus(fake_logits)
 
+    def score(self, logits):
+        return -logits
+
     def get_config(self) -> dict:
         return {"weight": self.weight}
 
@@ -231,6 +238,10 @@ class PerHead(AdversarialLoss):
 
     def generator_loss(self, real_logits, fake_logits):
         return self._of_heads("generator_loss", real_logits, fake_logits)
+
+    def score(self, logits):
+        parts = [loss.score(logits[..., head : head + 1]) for head, loss in enumerate(self.losses)]
+        return ops.concatenate(parts, axis=-1)
 
     def _of_heads(self, player, real_logits, fake_logits):
         heads = fake_logits.shape[-1]

@@ -140,10 +140,15 @@ def build(
     gan = GAN(generator, discriminator, augmentation, config.ema_decay, config.seed)
     smoothing = {"label_smoothing": config.label_smoothing} if config.label_smoothing else {}
     parts = [LOSSES[name](**smoothing) for name in members(config.loss)]
+    heads = gan.discriminator.outputs[0].shape[-1]
     gan.compile(
         *(_optimizer(config, player) for player in PLAYERS),
         loss=PerHead(parts) if len(parts) > 1 else parts[0],
-        regularizers=[make(getattr(config, name)) for name, make in REGULARIZERS.items() if getattr(config, name)],
+        regularizers=[
+            make(getattr(config, name), **({"heads": heads} if name == "lecam" else {}))
+            for name, make in REGULARIZERS.items()
+            if getattr(config, name)
+        ],
         discriminator_steps=config.discriminator_steps,
         metrics=metrics,
     )

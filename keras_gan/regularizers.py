@@ -185,31 +185,34 @@ class LeCam(Regularizer, keras.layers.Layer):
     Args:
         weight: strength, a float >= 0 (lambda in the paper).
         decay: of the averages, in [0, 1).
+        heads: of the logits `(batch, ..., heads)`, each with averages of its own; with 1 there is one of all.
 
     Source: Tseng et al., "Regularizing Generative Adversarial Networks under Limited Data", arXiv:2104.03310,
     section 3.2.
     """
 
-    def __init__(self, weight: float = 0.3, decay: float = 0.99):
+    def __init__(self, weight: float = 0.3, decay: float = 0.99, heads: int = 1):
         keras.layers.Layer.__init__(self, name="lecam", dtype="float32")
         self.weight = _non_negative("weight", weight)
         if not 0.0 <= decay < 1.0:
             raise ValueError(f"decay must be in [0, 1), got {decay!r}")
         self.decay = decay
+        self.heads = heads
         # Sums of real logits, of fake logits, and of ones: an average that is right from the first step.
-        self.sums = self.add_weight((3,), "zeros", trainable=False, name="sums", aggregation="mean")
+        self.sums = self.add_weight((3, heads), "zeros", trainable=False, name="sums", aggregation="mean")
         self.built = True
 
     def __call__(self, discriminate, real, fake, seed):
         real_logits, fake_logits = discriminate(real), discriminate(fake)
-        now = ops.cast(ops.stack([ops.mean(real_logits), ops.mean(fake_logits), 1.0]), "float32")
+        means = [ops.mean(ops.reshape(logits, (-1, self.heads)), axis=0) for logits in (real_logits, fake_logits)]
+        now = ops.stack([ops.cast(mean, "float32") for mean in (*means, ops.ones(self.heads))])
         self.sums.assign(self.decay * self.sums + (1.0 - self.decay) * ops.stop_gradient(now))
         average = ops.cast(self.sums[:2] / self.sums[2], real_logits.dtype)
         squared = ops.square(real_logits - average[1]) + ops.square(fake_logits - average[0])
         return self.weight * ops.mean(squared, axis=tuple(range(1, len(squared.shape))))
 
     def get_config(self) -> dict:
-        return {"weight": self.weight, "decay": self.decay}
+        return {"weight": self.weight, "decay": self.decay, "heads": self.heads}
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")

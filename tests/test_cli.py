@@ -275,3 +275,11 @@ def test_a_mistake_in_a_real_process_is_one_line(tmp_path):
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.splitlines() == ["Error: unknown dataset 'mnits': did you mean mnist or kmnist or emnist?"]
+
+
+def test_samples_that_are_no_pictures_go_into_arrays(run, make_gan):
+    make_gan(image_shape=(2,)).save("points.keras")
+    for output in ("x.png", "x.gif", "x/"):
+        fails(run("generate", "points.keras", "--output", output), 2, "are (2,), no pictures: give --output FILE.npz")
+    assert run("generate", "points.keras", "--num", 7, "--output", "x.npz").exit_code == 0
+    assert np.load("x.npz")["images"].shape == (7, 2)

@@ -205,3 +205,14 @@ def test_weights_that_are_not_finite_are_not_exported(make_gan, tmp_path):
     with pytest.raises(ValueError, match="weights are NaN or infinite, so nothing was exported"):
         gan.export(tmp_path / "1")
     assert not (tmp_path / "1").exists()
+
+
+def test_more_channels_than_png_has_make_no_png(make_gan, tmp_path):
+    gan = make_gan(image_shape=(8, 8, 5))
+    gan.export(tmp_path / "1")
+    assert sorted(tf.saved_model.load(tmp_path / "1").signatures) == [
+        "discriminate",
+        "generate",
+        "generate_from_latents",
+        "serving_default",
+    ]

@@ -436,3 +436,25 @@ def test_wrong_arguments_of_generate_are_refused(make_gan, kwargs, message):
 def test_unconditional_models_take_no_labels(make_gan):
     with pytest.raises(ValueError, match="takes no labels"):
         make_gan().generate(2, labels=0)
+
+
+def test_the_scores_of_a_reversed_loss_count_the_right_way_round(make_gan, images, tmp_path):
+    real = images[0][:16].astype("float32") / 127.5 - 1.0
+    for loss, sign in ((kg.losses.KullbackLeibler(), 1.0), (kg.losses.ReverseKullbackLeibler(), -1.0)):
+        gan = make_gan(compile_args={"loss": loss, "regularizers": []})
+        logits = np.array(gan.discriminator(real))
+        logs = gan.train_on_batch(images[0][:16], return_dict=True)
+        assert float(logs["d_real"]) == pytest.approx(sign * logits.mean(), rel=1e-3, abs=1e-4)
+        gan.export(tmp_path / loss.__class__.__name__)
+        served = tf.saved_model.load(tmp_path / loss.__class__.__name__).signatures["discriminate"]
+        expected = sign * np.array(gan.discriminator(real))[:, 0]
+        np.testing.assert_allclose(served(image=images[0][:16])["logit"], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_the_average_computes_in_float32_within_wrappers_too():
+    with kg.layers.dtype_policy("mixed_bfloat16"):
+        network = kg.networks.dcgan_discriminator((8, 8, 1), width=8, spectral_normalization=True)
+    copy = gan_module.float32_copy(network)
+    assert {layer.compute_dtype for layer in copy._flatten_layers()} == {"float32"}
+    images = np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 1)).astype("float32")
+    np.testing.assert_allclose(copy(images), network(images), atol=0.05)

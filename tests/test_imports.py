@@ -37,7 +37,7 @@ ALLOWED = {
         "updates",
     },
     # The defaults of compile(), sampling, and the method export().
-    "gan": {"checks", "losses", "regularizers", "sampling", "updates", "export"},
+    "gan": {"checks", "layers", "losses", "regularizers", "sampling", "updates", "export"},
     "export": {"checkpoints", "gan", "layers", "sampling", "serving"},
     "demo": {"gan", "pictures", "sampling"},
     "pretrained": {"config", "export"},

@@ -122,3 +122,10 @@ def test_each_head_has_its_own_loss():
     np.testing.assert_array_equal(unpaired.generator_loss(None, fake), -fake)
     with pytest.raises(ValueError, match="3 losses, the discriminator 2 heads"):
         losses.PerHead([losses.Hinge()] * 3).discriminator_loss(real, fake)
+
+
+def test_scores_are_higher_for_what_passes_for_real():
+    logits = np.array([[2.0, 3.0]], "float32")
+    np.testing.assert_array_equal(losses.NonSaturating().score(logits), logits)
+    d2gan = losses.PerHead([losses.KullbackLeibler(), losses.ReverseKullbackLeibler()])
+    np.testing.assert_array_equal(d2gan.score(logits), [[2.0, -3.0]])

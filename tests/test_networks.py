@@ -94,7 +94,7 @@ def test_too_small_images_are_refused(family):
 
 @pytest.mark.parametrize("num_classes", [None, 3])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_spectral_normalization_bounds_every_kernel(family, num_classes, images):
+def test_spectral_normalization_bounds_every_kernel_while_training(family, num_classes, images):
     discriminator = FAMILIES[family][1]((8, 8, 1), num_classes, spectral_normalization=True, dropout=0.2)
     kernels = [layer for layer in discriminator.layers if isinstance(layer, SpectralNormalization)]
     plain = (keras.layers.Dense, keras.layers.Conv2D)
@@ -106,6 +106,10 @@ def test_spectral_normalization_bounds_every_kernel(family, num_classes, images)
     before = [np.array(layer.vector) for layer in kernels]
     assert np.isfinite(gan.fit(*images, batch_size=32, verbose=0).history["d_loss"]).all()
     assert all((np.array(layer.vector) != old).any() for layer, old in zip(kernels, before))
+    for layer in kernels:
+        largest = np.linalg.svd(np.reshape(layer.layer.kernel, (-1, layer.layer.kernel.shape[-1])))[1][0]
+        # One iteration a step follows a kernel that moves, from a random vector on.
+        assert largest / float(layer.sigma()) < 1.5
 
 
 @pytest.mark.parametrize("family", FAMILIES)

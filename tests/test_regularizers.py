@@ -181,3 +181,15 @@ def test_round_trip(regularizer):
 def test_refuses_negative_strength(cls, strength):
     with pytest.raises(ValueError, match="must be a number >= 0"):
         cls(strength)
+
+
+def test_lecam_keeps_averages_for_each_head():
+    real, fake = points(0), points(1)
+
+    def two_heads(x):
+        return tf.concat([quadratic(x), -3.0 * quadratic(x)], axis=1)
+
+    each = [
+        regularizers.LeCam()(lambda x, head=head: two_heads(x)[:, head : head + 1], real, fake, SEED) for head in (0, 1)
+    ]
+    np.testing.assert_allclose(regularizers.LeCam(heads=2)(two_heads, real, fake, SEED), sum(each) / 2, rtol=1e-5)

@@ -35,6 +35,8 @@ def generate(model, num, labels, seed, truncation, frames, output):
     from keras_gan.export import load
 
     gan = load(model)
+    if output.suffix != ".npz" and (len(gan.image_shape) != 3 or gan.image_shape[-1] > 4):
+        raise click.UsageError(f"the samples of {model} are {gan.image_shape}, no pictures: give --output FILE.npz")
     if labels and not gan.num_classes:
         raise click.UsageError(f"{model} is unconditional: it takes no --label")
     if gan.num_classes:
