@@ -225,12 +225,19 @@ def peak_memory() -> float | None:
 
 
 def flops(network) -> int:
-    """Floating-point operations of a forward pass of one sample, as TensorFlow's profiler counts them."""
+    """Floating-point operations of a forward pass of one sample, as TensorFlow's profiler counts them.
+
+    Of a mixture, those of the mean member: one makes each sample.
+    """
     import tensorflow as tf
 
-    from keras_gan.layers import packing_of
+    from keras_gan.layers import ChosenRows, packing_of
 
-    batch = packing_of(network)
+    batch, chosen = packing_of(network), 0
+    if any(isinstance(layer, ChosenRows) for layer in network.layers):
+        # How many rows a member gets is not known, so the profiler leaves it out.
+        members = [layer for layer in network.layers if layer.name.startswith("member_")]
+        chosen = sum(map(flops, members)) // len(members)
     shapes = [tf.TensorSpec((batch, *tensor.shape[1:]), "float32") for tensor in network.inputs]
 
     @tf.function(autograph=False)
@@ -240,7 +247,7 @@ def flops(network) -> int:
     graph = call.get_concrete_function(*shapes).graph
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
     options["output"] = "none"
-    return tf.compat.v1.profiler.profile(graph, options=options).total_float_ops // batch
+    return tf.compat.v1.profiler.profile(graph, options=options).total_float_ops // batch + chosen
 
 
 def _evaluation(test, seed):

@@ -3,12 +3,13 @@
 import base64
 import html
 import io
+import re
 from pathlib import Path
 
 import numpy as np
 
 # Key of a cell, its title and digits; figures stand under their own names.
-FIGURES = {"FCD": 2, "FID": 2, "KID": 4, "precision": 3, "recall": 3, "coverage": 3, "label accuracy": 4}
+FIGURES = {"FCD": 2, "FID": 2, "KID": 3, "precision": 3, "recall": 3, "coverage": 3, "label accuracy": 4}
 COSTS = {
     "minutes": ("minutes", 1),
     "trained_per_second": ("trained images/s", 0),
@@ -24,7 +25,7 @@ MEANINGS = {
     "coverage": "share of real images that have a sample nearby",
     "label accuracy": "share of samples that a classifier of real images takes for the class asked for",
     "minutes": "of training, measuring included",
-    "parameters": "of generator + discriminator",
+    "parameters, M": "millions, of generator + discriminator",
     "MFLOP an image": "millions of floating-point operations of an image forward through generator + discriminator",
     "failed": "runs that crashed or diverged",
 }
@@ -33,18 +34,22 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 1400px; padding: 1.5rem; }
 h1 { font-size: 1.6rem; overflow-wrap: anywhere; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .5rem; text-align: right; vertical-align: top; border-bottom: 1px solid #8884; }
+table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .4rem; text-align: right; vertical-align: top; border-bottom: 1px solid #8884; }
 td { white-space: nowrap; } th { line-height: 1.2; vertical-align: bottom; }
 th:first-child, td:first-child {
   text-align: left; position: sticky; left: 0; background: Canvas; max-width: 34vw;
-  white-space: normal; overflow-wrap: anywhere; min-width: 7rem;
+  white-space: normal; overflow-wrap: anywhere; min-width: min(15rem, 30vw);
 }
-small { display: block; font-weight: 400; font-size: .75rem; opacity: .7; }
+small { display: block; font-weight: 400; font-size: .7rem; opacity: .7; }
 .best { font-weight: 700; }
 .samples { display: grid; gap: 1.5rem; grid-template-columns: repeat(auto-fit, minmax(min(280px, 100%), 1fr)); }
-figure { margin: 0; } figure img, .plot img { width: 100%; height: auto; background: #fff; }
+figure { margin: 0; overflow-wrap: anywhere; min-width: 0; }
+figure img, .plot img { width: 100%; height: auto; background: #fff; }
 .plot { max-width: 760px; }
+.key { list-style: none; padding: 0; columns: 22rem; }
+.key li { overflow-wrap: anywhere; padding-left: 1.4rem; break-inside: avoid; }
+.key i { display: inline-block; width: .9rem; height: .9rem; border-radius: 50%; margin: 0 .5rem 0 -1.4rem; }
 pre { white-space: pre-wrap; }
 summary { cursor: pointer; margin-top: .75rem; } dt { font-weight: 600; } dd { margin: 0 0 .5rem; }
 """
@@ -61,15 +66,17 @@ def table(rows: dict[str, list[dict]]) -> tuple[list[str], list[list[tuple[str, 
     """
     done = [run for runs in rows.values() for run in runs if run.get("figures")]
     figures = [name for name in FIGURES if any(name in run["figures"] for run in done)]
-    titles = [*figures, *(title for title, _ in COSTS.values()), "parameters", "MFLOP an image", "failed"]
+    same_time = len({round(run["minutes"], 1) for run in done}) == 1
+    costs = {key: cost for key, cost in COSTS.items() if key != "minutes" or not same_time}
+    titles = [*figures, *(title for title, _ in costs.values()), "parameters, M", "MFLOP an image", "failed"]
     cells = []
     for runs in rows.values():
         good = [run for run in runs if run.get("figures")]
         line = [_cell([run["figures"][name]["samples"] for run in good], FIGURES[name]) for name in figures]
         line += [
-            _cell([run[key] for run in good if run[key] is not None], digits) for key, (_, digits) in COSTS.items()
+            _cell([run[key] for run in good if run[key] is not None], digits) for key, (_, digits) in costs.items()
         ]
-        line.append(_of_networks(good, "parameters", lambda value: f"{value:,}"))
+        line.append(_of_networks(good, "parameters", lambda value: f"{value / 1e6:.2f}"))
         line.append(_of_networks(good, "flops", lambda value: f"{value / 1e6:.1f}"))
         line.append((f"{sum(run['failure'] is not None for run in runs)} of {len(runs)}", None))
         cells.append(line)
@@ -110,18 +117,17 @@ def write(
         _table(rows, titles, cells, quality),
         _legend(titles),
     ]
+    key = _key(rows)
     for caption, picture in (("Quality against cost", _scatter(rows)), ("While training", _curves(rows))):
         if picture:
-            parts.append(f'<h2>{caption}</h2><div class="plot"><img alt="{caption}" src="{picture}"></div>')
+            parts.append(f'<h2>{caption}</h2><div class="plot"><img alt="{caption}" src="{picture}">{key}</div>')
     parts.append('<h2>Samples</h2><div class="samples">')
     for name, folder in folders.items():
         grids = sorted((folder / "samples").glob("*.png"))
         if grids:
             source = _source(grids[-1].read_bytes())
-            label = html.escape(name)
-            parts.append(
-                f'<figure><img alt="samples of {label}" src="{source}"><figcaption>{label}</figcaption></figure>'
-            )
+            image = f'<img alt="samples of {html.escape(name)}" src="{source}">'
+            parts.append(f"<figure>{image}<figcaption>{_breakable(name)}</figcaption></figure>")
     parts.append("</div>")
     failures = [(name, run["failure"]) for name, runs in rows.items() for run in runs if run["failure"]]
     if failures:
@@ -149,8 +155,27 @@ def _table(rows, titles, cells, quality):
         )
         minutes = None if quality is None else time_to(runs, quality)
         last = "" if not more else f"<td>{'not reached' if minutes is None else f'{minutes:.1f}'}</td>"
-        body.append(f"<tr><td>{html.escape(name)}</td>{row}{last}</tr>")
+        body.append(f"<tr><td>{_breakable(name)}</td>{row}{last}</tr>")
     return f'<div class="scroll"><table><tr><th></th>{head}{more}</tr>{"".join(body)}</table></div>'
+
+
+def _breakable(name):
+    """A name that may be broken where its parts end."""
+    return re.sub("([/:,=+])", r"\1<wbr>", html.escape(name))
+
+
+def _colours(rows):
+    """A colour for each name."""
+    import matplotlib
+
+    shades = matplotlib.colormaps["tab10" if len(rows) <= 10 else "tab20"].colors
+    return {name: matplotlib.colors.to_hex(shades[number % len(shades)]) for number, name in enumerate(rows)}
+
+
+def _key(rows):
+    dot = '<i style="background:{}"></i>'
+    items = (f"<li>{dot.format(colour)}{_breakable(name)}</li>" for name, colour in _colours(rows).items())
+    return f'<ul class="key">{"".join(items)}</ul>'
 
 
 def _legend(titles):
@@ -171,7 +196,7 @@ def _cell(values, digits):
     if not values:
         return "-", None
     mean = float(np.mean(values))
-    spread = f" <small>{min(values):,.{digits}f} to {max(values):,.{digits}f}</small>" if len(values) > 1 else ""
+    spread = f" <small>{min(values):,.{digits}f}&ndash;{max(values):,.{digits}f}</small>" if len(values) > 1 else ""
     return f"{mean:,.{digits}f}{spread}", mean
 
 
@@ -193,9 +218,10 @@ def _scatter(rows):
             ]
     if not any(points.values()):
         return None
+    colours = _colours(rows)
     return _plot(
         lambda axes: [
-            axes.scatter(*zip(*place), label=name, s=60, alpha=0.8) for name, place in points.items() if place
+            axes.scatter(*zip(*place), color=colours[name], s=60, alpha=0.8) for name, place in points.items() if place
         ],
         "milliseconds of training an image",
         "Fréchet distance, lower is better",
@@ -207,17 +233,13 @@ def _curves(rows):
     if not any(run.get("curve") for runs in rows.values() for run in runs):
         return None
 
+    colours = _colours(rows)
+
     def draw(axes):
-        for number, (name, runs) in enumerate(rows.items()):
-            for index, run in enumerate(run for run in runs if run.get("curve")):
-                axes.plot(
-                    *zip(*run["curve"]),
-                    "o-",
-                    markersize=3,
-                    color=f"C{number % 10}",
-                    alpha=0.8,
-                    label=None if index else name,
-                )
+        for name, runs in rows.items():
+            for run in runs:
+                if run.get("curve"):
+                    axes.plot(*zip(*run["curve"]), "o-", markersize=3, color=colours[name], alpha=0.8)
 
     return _plot(draw, "minutes of training", "Fréchet distance while training")
 
@@ -225,14 +247,13 @@ def _curves(rows):
 def _plot(draw, x, y):
     import matplotlib.figure
 
-    figure = matplotlib.figure.Figure(figsize=(7.6, 4.6), layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(6.6, 4.2), layout="constrained")
     axes = figure.subplots()
     draw(axes)
     axes.set(xlabel=x, ylabel=y, yscale="log")
     axes.grid(alpha=0.3, which="both")
-    axes.legend()
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=150)
+    figure.savefig(file, format="png", dpi=170)
     return _source(file.getvalue())
 
 

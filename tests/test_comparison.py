@@ -53,6 +53,14 @@ def test_operations_of_a_packed_discriminator_are_of_one_sample():
     assert comparison.flops(one) == pytest.approx(comparison.flops(within) / 2, rel=0.05)
 
 
+@pytest.mark.parametrize("share_until", [None, "dense"])
+def test_operations_of_a_mixture_are_those_of_a_member(share_until):
+    members = [kg.networks.dcgan_generator((8, 8, 1), latent_dim=4, width=width) for width in (8, 8)]
+    mixture = kg.networks.mixture(*members, share_until=share_until)
+    # And a few to choose it.
+    assert comparison.flops(mixture) == pytest.approx(comparison.flops(members[0]), rel=0.01)
+
+
 def run(**changes):
     config = presets.override(presets.preset("mlp"), SMALL)
     return comparison.Run("small", dataclasses.asdict(dataclasses.replace(config, **changes)), 200)

@@ -40,9 +40,9 @@ def test_the_table_has_means_ranges_and_failures():
     titles, cells = report.table(ROWS)
     assert titles[:2] == ["FCD", "recall"]
     first = dict(zip(titles, cells[0]))
-    assert first["FCD"] == ("5.00 <small>4.00 to 6.00</small>", 5.0)
+    assert first["FCD"] == ("5.00 <small>4.00&ndash;6.00</small>", 5.0)
     assert first["peak memory, MiB"] == ("-", None)
-    assert first["parameters"][0] == "1,000 + 2,000"
+    assert first["parameters, M"][0] == "0.00 + 0.00"
     assert first["MFLOP an image"][0] == "3.0 + 4.5"
     assert [dict(zip(titles, line))["failed"][0] for line in cells] == ["0 of 2", "1 of 2", "2 of 2"]
     assert dict(zip(titles, cells[1]))["FCD"] == ("7.00", 7.0)
@@ -74,5 +74,5 @@ def test_the_page_stands_by_itself(tmp_path, rows):
     assert "not reached" in page
     if rows is ROWS:
         assert "it broke &amp; burnt" in page
-        assert "<td class=best>5.00 <small>4.00 to 6.00</small></td>" in page
+        assert "<td class=best>5.00 <small>4.00&ndash;6.00</small></td>" in page
         assert "minutes to FCD 6.5" in page

@@ -80,12 +80,16 @@ def compare(entries, dataset, conditional, seeds, num, extractor, quality, setti
             rows[name].append(result)
             click.echo(_said(result))
             _write_results(output, about, configs, rows)
-            report.write(output / "report.html", " against ".join(entries), conditions, rows, folders, quality)
+            report.write(output / "report.html", _title(entries, dataset), conditions, rows, folders, quality)
     _show(rows)
     warnings = [warning for results in rows.values() for result in results for warning in result.get("warnings", ())]
     for warning in dict.fromkeys(warnings):
         click.echo(f"Warning: {warning}")
     click.echo(f"\nResults      {output / 'results.json'}\nReport       {output / 'report.html'}")
+
+
+def _title(entries, dataset):
+    return " against ".join(entries) if len(entries) <= 3 else f"{len(entries)} ways to train on {Path(dataset).name}"
 
 
 def _limit(batch_size, minutes=None, steps=None, images=None):
