@@ -440,15 +440,14 @@ def test_unconditional_models_take_no_labels(make_gan):
 
 def test_the_scores_of_a_reversed_loss_count_the_right_way_round(make_gan, images, tmp_path):
     real = images[0][:16].astype("float32") / 127.5 - 1.0
-    for loss, sign in ((kg.losses.KullbackLeibler(), 1.0), (kg.losses.ReverseKullbackLeibler(), -1.0)):
-        gan = make_gan(compile_args={"loss": loss, "regularizers": []})
-        logits = np.array(gan.discriminator(real))
-        logs = gan.train_on_batch(images[0][:16], return_dict=True)
-        assert float(logs["d_real"]) == pytest.approx(sign * logits.mean(), rel=1e-3, abs=1e-4)
-        gan.export(tmp_path / loss.__class__.__name__)
-        served = tf.saved_model.load(tmp_path / loss.__class__.__name__).signatures["discriminate"]
-        expected = sign * np.array(gan.discriminator(real))[:, 0]
-        np.testing.assert_allclose(served(image=images[0][:16])["logit"], expected, rtol=1e-3, atol=1e-4)
+    gan = make_gan(compile_args={"loss": kg.losses.ReverseKullbackLeibler(), "regularizers": []})
+    logits = np.array(gan.discriminator(real))
+    logs = gan.train_on_batch(images[0][:16], return_dict=True)
+    assert float(logs["d_real"]) == pytest.approx(-logits.mean(), rel=1e-3, abs=1e-4)
+    gan.export(tmp_path / "1")
+    served = tf.saved_model.load(tmp_path / "1").signatures["discriminate"]
+    expected = -np.array(gan.discriminator(real))[:, 0]
+    np.testing.assert_allclose(served(image=images[0][:16])["logit"], expected, rtol=1e-3, atol=1e-4)
 
 
 def test_the_average_computes_in_float32_within_wrappers_too():

@@ -96,11 +96,10 @@ def test_importing_the_package_imports_no_tensorflow():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
-def test_keras_knows_the_classes_whatever_is_imported_first():
-    for imports in ("import keras, keras_gan", "import keras_gan, keras"):
-        code = f"{imports}\nprint(keras.saving.get_registered_object('keras_gan>GAN').__name__)"
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        assert done.stdout.splitlines()[-1] == "GAN"
+def test_keras_knows_the_classes_when_it_was_there_first():
+    code = "import keras, keras_gan\nprint(keras.saving.get_registered_object('keras_gan>GAN').__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "GAN"
 
 
 def test_any_part_may_be_imported_first():
@@ -113,7 +112,13 @@ import importlib, sys
 for part in {[*parts, "metrics.features", "metrics.streaming"]}:
     for name in [name for name in sys.modules if name == "keras" or name.split(".")[0] == "keras_gan"]:
         del sys.modules[name]
-    importlib.import_module("keras_gan." + part)
+    import keras_gan
+    try:
+        importlib.import_module("keras_gan." + part)
+    except ModuleNotFoundError as error:  # Of the page, which is an extra.
+        assert (part, error.name) == ("demo", "gradio"), error
+    import keras
+    assert keras.saving.get_registered_object("keras_gan>GAN") is keras_gan.GAN, part
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -61,7 +61,7 @@ def test_other_networks_are_refused():
 
 def test_on_the_command_line(run):
     assert run(*QUICK, "--run-dir", "first").exit_code == 0
-    result = run(*QUICK, "--conditional", "--run-dir", "second", "--set", "pretrained=first")
+    result = run(*QUICK, "--conditional", "--dry-run", "--set", "pretrained=first")
     assert result.exit_code == 0, result.output
     assert "weights of mlp_generator" in result.output
     assert "left out label_embedding/kernel: not in the pretrained model" in result.output
