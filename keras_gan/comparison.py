@@ -91,7 +91,7 @@ def start(run: Run, folder: Path) -> dict:
             done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
         if done.returncode:
             lines = (folder / LOG).read_text(errors="replace").strip().splitlines()
-            return {"failure": lines[-1] if lines else f"status {done.returncode}"}
+            return {"failure": lines[-1].removeprefix("ValueError: ") if lines else f"status {done.returncode}"}
     return json.loads(result.read_text())
 
 

@@ -262,6 +262,8 @@ def transformations(text):
 
 
 def choose(kind, name, options):
+    if not name:
+        raise ValueError(f"a {kind} is missing: names are joined by +, as in {'+'.join(list(options)[:2])}")
     if name not in options:
         near = difflib.get_close_matches(name, options, n=2)
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(options)}"

@@ -104,7 +104,8 @@ def page(model, title: str, class_names=()) -> gr.Blocks:
 
 
 def _seed_box(label, value):
-    return gr.Number(value, label=label, precision=0, minimum=0)
+    # Without a minimum, for Gradio would answer one below it with a traceback in the terminal.
+    return gr.Number(value, label=label, precision=0)
 
 
 def _truncation_box():

@@ -230,7 +230,7 @@ def _scatter(rows):
 
 def _curves(rows):
     """Fréchet distance over the minutes of training, a line a run."""
-    if not any(run.get("curve") for runs in rows.values() for run in runs):
+    if not any(len(run.get("curve", ())) > 1 for runs in rows.values() for run in runs):
         return None
 
     colours = _colours(rows)

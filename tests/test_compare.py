@@ -9,6 +9,7 @@ import time
 
 import pytest
 from commands import fails
+from filelock import FileLock
 
 SMALL = ["--steps", "250", "--seeds", "1", "--num", "200", "--set", "precision=float32", "--conditional"]
 
@@ -27,7 +28,8 @@ def test_two_ways_are_compared_and_what_is_done_stays_done(run, tmp_path):
         assert (done["failure"], done["steps"]) == (None, 250)
         assert len(done["curve"]) == 1
     page = (tmp_path / "out" / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 4
+    assert page.count("data:image/png;base64,") == 3  # Costs and samples; a point is no curve.
+    assert "Unfinished" not in page
     again = run("compare", *entries, *SMALL, "--output", "out")
     assert again.exit_code == 0
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == content
@@ -75,3 +77,15 @@ def _is_alive(process):
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_run_that_fails_is_an_exit_status_and_the_folder_is_locked(run, tmp_path, monkeypatch):
+    from keras_gan import comparison
+
+    monkeypatch.setattr(comparison, "start", lambda *_: {"failure": "it broke"})
+    result = run("compare", "mlp", *SMALL, "--output", "out")
+    assert result.exit_code == 1
+    assert "1 of 1 runs failed: the same command tries them again" in result.stderr
+    with FileLock(tmp_path / "out" / ".lock"):
+        fails(run("compare", "mlp", *SMALL, "--output", "out"), 2, "another process is training in out")
+    fails(run("compare", "mlp", "mlp", *SMALL, "--output", "out"), 2, "two of the names are the same: mlp")

@@ -85,7 +85,7 @@ def test_names_joined_by_plus_are_a_combination(images):
     ("settings", "message"),
     [
         ({"generator": "dcgan+dcgam"}, "unknown generator 'dcgam'"),
-        ({"generator": "dcgan+"}, "unknown generator ''"),
+        ({"generator": "dcgan+"}, "a generator is missing: names are joined by"),
         ({"loss": "hinge+hinge"}, "2 losses .* for 1 of the discriminator"),
         ({"discriminator_share_until": "dense"}, r"is for several, such as discriminator=dcgan\+dcgan"),
         ({"packing": 3}, "multiple of packing, got 64 and 3"),

@@ -39,14 +39,14 @@ def compare(entries, dataset, conditional, seeds, num, extractor, quality, setti
     """
     check_writable(output)
     load_tensorflow()
-    from keras_gan import comparison, datasets, presets, report
+    from keras_gan import comparison, datasets, presets, runs
 
     with usage_errors():
         given = {key: value for key, value in budget.items() if value}
         if len(given) > 1:
             raise ValueError(f"one budget is enough: --{' or --'.join(given)}")
         if len(set(entries)) < len(entries):
-            raise ValueError("two of the names are the same")
+            raise ValueError(f"two of the names are the same: {max(entries, key=entries.count)}")
         common, configs = presets.pairs(settings), {}
         precision = _precision_before(output) or presets.resolve_precision("auto")
         for name in entries:
@@ -62,30 +62,53 @@ def compare(entries, dataset, conditional, seeds, num, extractor, quality, setti
         if conditional and not data.num_classes:
             raise ValueError(f"{dataset} has no labels: compare with --unconditional")
         make_extractor(extractor, data).check(data.image_shape)
-    rows = {name: [] for name in entries}
-    folders = {name: output / "runs" / f"{number:02d}-seed-0" for number, name in enumerate(entries, 1)}
-    conditions = _conditions(dataset, len(data), conditional, seeds, num, extractor, given, note)
-    count = 0
-    about = {"conditions": conditions, "precision": precision}
-    _write_results(output, about, configs, rows)
-    # Seed by seed, so that a machine that grows slower does so for all.
-    for seed in range(seeds):
-        for number, (name, config) in enumerate(configs.items(), 1):
-            count += 1
-            click.echo(f"[{count}/{seeds * len(entries)}] {name}, seed {seed}: ", nl=False)
-            settings_of_run = dataclasses.asdict(dataclasses.replace(config, seed=config.seed + seed))
-            run = comparison.Run(name, settings_of_run, num, extractor, with_curve=True)
-            with _exit_on_signals():
-                result = comparison.start(run, output / "runs" / f"{number:02d}-seed-{seed}")
-            rows[name].append(result)
-            click.echo(_said(result))
-            _write_results(output, about, configs, rows)
-            report.write(output / "report.html", _title(entries, dataset), conditions, rows, folders, quality)
+    about = {
+        "conditions": _conditions(dataset, len(data), conditional, seeds, num, extractor, given, note),
+        "precision": precision,
+    }
+    plans = [
+        (name, seed, comparison.Run(name, _with_seed(config, seed), num, extractor, with_curve=True))
+        for seed in range(seeds)  # Seed by seed, so that a machine that grows slower does so for all.
+        for name, config in configs.items()
+    ]
+    output.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as held:
+        with usage_errors():
+            held.enter_context(runs.lock(output))
+        rows = _run_all(plans, configs, output, about, _title(entries, dataset), quality)
     _show(rows)
     warnings = [warning for results in rows.values() for result in results for warning in result.get("warnings", ())]
     for warning in dict.fromkeys(warnings):
         click.echo(f"Warning: {warning}")
     click.echo(f"\nResults      {output / 'results.json'}\nReport       {output / 'report.html'}")
+    failed = sum("figures" not in result for results in rows.values() for result in results)
+    if failed:
+        raise click.ClickException(f"{failed} of {len(plans)} runs failed: the same command tries them again")
+
+
+def _run_all(plans, configs, output, about, title, quality):
+    """Results of all runs by name, which are written after each."""
+    from keras_gan import comparison, report
+
+    folders = {name: output / "runs" / f"{number:02d}-seed-" for number, name in enumerate(configs, 1)}
+    rows = {name: [] for name in configs}
+    _write_results(output, about, configs, rows)
+    for count, (name, seed, run) in enumerate(plans, 1):
+        click.echo(f"[{count}/{len(plans)}] {name}, seed {seed}: ", nl=False)
+        with _exit_on_signals():
+            result = comparison.start(run, Path(f"{folders[name]}{seed}"))
+        rows[name].append(result)
+        click.echo(_said(result))
+        _write_results(output, about, configs, rows)
+        left = len(plans) - count
+        conditions = f"Unfinished: {left} of {len(plans)} runs are to come. " * bool(left) + about["conditions"]
+        begun = {name: Path(f"{folders[name]}0") for name, results in rows.items() if results}
+        report.write(output / "report.html", title, conditions, {name: rows[name] for name in begun}, begun, quality)
+    return rows
+
+
+def _with_seed(config, seed):
+    return dataclasses.asdict(dataclasses.replace(config, seed=config.seed + seed))
 
 
 def _title(entries, dataset):

@@ -24,5 +24,10 @@ def demo(model, host, port, share, browse):
     from keras_gan.export import load
 
     names = runs.read(model).data.get("class_names") if runs.is_run(model) else None
-    blocks = page(load(model), title_of(model), names or ())
-    blocks.launch(server_name=host, server_port=port, share=share, inbrowser=browse, **LOOK)
+    title = title_of(model)
+    blocks = page(load(model), title, names or ())
+    quiet = {"quiet": True, "prevent_thread_lock": True}
+    blocks.launch(server_name=host, server_port=port, share=share, inbrowser=browse, **quiet, **LOOK)
+    public = f", for all at {blocks.share_url}" if share else ""
+    click.echo(f"{title} at {blocks.local_url}{public} (Ctrl-C ends it)")
+    blocks.block_thread()

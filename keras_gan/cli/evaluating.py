@@ -77,7 +77,8 @@ def evaluate(model, dataset, image_size, num, seed, extractor, json_path, pictur
     click.echo(f"{'':36}{'samples':>20}{'real, held out':>20}   better")
     for figure in report.figures:
         samples, real = _text(figure.samples, figure.error), _text(figure.real, figure.real_error)
-        click.echo(f"{figure.name:36}{samples:>20}{real:>20}   {figure.better}")
+        better = "nearer to real" if figure.better == "nearer" else figure.better
+        click.echo(f"{figure.name:36}{samples:>20}{real:>20}   {better}")
     conditions = {"model": str(model), "samples": num, "held_out": min(num, len(test)), "sample_seed": seed * SPACE}
     conditions |= report.conditions
     click.echo("")

@@ -261,7 +261,8 @@ def _finish(gan, checkpoint, record, run_dir):
     click.echo(f"Samples      {max((run_dir / 'samples').glob('*.png'))}")
     if checkpoint.best is not None:
         click.echo(f"Best         {run_dir / 'checkpoints' / 'best.keras'}, FCD {checkpoint.best:.2f}")
-    click.echo(f"SavedModel   {version}")
+    served = "" if version.name == "1" else ", which a server takes up in place of the version before"
+    click.echo(f"SavedModel   {version}{served}")
     click.echo(f"Sample it    {program()} generate {shlex.quote(str(run_dir))} --num 64{label} --output samples.png")
 
 
@@ -306,7 +307,7 @@ def _show(config, gan):
     echo_settings(config)
     for network in (gan.discriminator, gan.generator):
         click.echo(f"\n{network.name}: {network.count_params():,} parameters")
-        network.summary(print_fn=click.echo)
+        network.summary(print_fn=click.echo, expand_nested=True)
 
 
 def _describe(data):
