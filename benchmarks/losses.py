@@ -88,8 +88,8 @@ def main(dataset, seeds, steps, folder):
             for loss in LOSSES:
                 cells = [cell(column, digits, rows[loss, penalty]) for penalty in PENALTIES]
                 print(f"| {loss} | {' | '.join(cells)} |")
-        troubles = [(*key, result["state"]) for key, results in rows.items() for result in results]
-        troubles = [trouble for trouble in troubles if trouble[-1] != "healthy"]
+        states = [(*key, result.get("state", "failed")) for key, results in rows.items() for result in results]
+        troubles = [state for state in states if state[-1] != "healthy"]
         print("\nThe watch at the end:", "; ".join(map(" ".join, troubles)) or "healthy everywhere", flush=True)
 
 

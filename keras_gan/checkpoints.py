@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 
 import keras
+import numpy as np
 
 STATE = "training.json"
 
@@ -114,3 +115,8 @@ def _move(aside, path):
     with open(aside, "rb") as file:
         os.fsync(file.fileno())
     aside.replace(path)
+
+
+def is_finite(model) -> bool:
+    """Whether no weight of a model is NaN or infinite: a sum is finite only if all its terms are."""
+    return all(np.isfinite(np.sum(weight)) for weight in model.get_weights())

@@ -12,10 +12,11 @@ import sys
 import time
 from pathlib import Path
 
+# A pass over a small dataset is over in a second; an epoch, with its pictures and checkpoint, should not be.
 EPOCH_STEPS = 250
 # Training images that samples are compared with: all of a large dataset would take longer than the training.
 REFERENCE = 10_000
-# Images that samples are compared with after an epoch.
+# Images that samples are compared with after an epoch: the time budget leaves out what would take too long.
 EVALUATION_BATCH, EVALUATION_BATCHES = 250, 8
 PLAN, RESULT, LOG = "plan.json", "result.json", "log.txt"
 
@@ -133,7 +134,7 @@ def _work(folder, run):
             shuffle=False,
             verbose=0,
             callbacks=[
-                *([_evaluation(test, config.seed)] if run.with_curve else []),
+                *([evaluation(test, config.seed)] if run.with_curve else []),
                 *checkpoint.stateful,
                 _minutes(clock),
                 callbacks.Progress(),
@@ -250,11 +251,13 @@ def flops(network) -> int:
     return tf.compat.v1.profiler.profile(graph, options=options).total_float_ops // batch + chosen
 
 
-def _evaluation(test, seed):
+def evaluation(held_out, seed: int):
+    """The `callbacks.Evaluation` that looks at samples while training, beside held-out images."""
     from keras_gan import callbacks
 
-    batch_size = min(EVALUATION_BATCH, len(test))
-    return callbacks.Evaluation(test.batches(batch_size, seed), min(EVALUATION_BATCHES, test.steps(batch_size)))
+    batch_size = min(EVALUATION_BATCH, len(held_out))
+    batches = held_out.batches(batch_size, seed)
+    return callbacks.Evaluation(batches, min(EVALUATION_BATCHES, held_out.steps(batch_size)))
 
 
 def _minutes(clock):

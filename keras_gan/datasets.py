@@ -164,11 +164,8 @@ def load_with_held_out(name_or_path: str, image_size=None) -> tuple[ImageDataset
     if held_out:
         return train, held_out, None
     held_out, rest = split(train, 6)
-    return (
-        rest,
-        held_out,
-        f"{train.name} has no test split: each sixth image stands for it, and the rest is the reference",
-    )
+    note = f"{train.name} has no test split: each sixth image stands for it, and the rest is the reference"
+    return rest, held_out, note
 
 
 def check_alike(train: ImageDataset, held_out: ImageDataset) -> None:
@@ -272,10 +269,8 @@ def _load_folder(folder, split, size):
     elif split != "train":
         raise NoSuchSplit(f"no folder {folder / split}")
     classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    found = sorted(folder.glob("*/*" if classes else "*"))
-    places = {folder / name for name in classes} or {folder}
-    found = [path for path in found if path.parent in places and not path.name.startswith(".")]
-    files = [path for path in found if path.suffix.lower() in SUFFIXES]
+    found = sorted(path for place in [folder / name for name in classes] or [folder] for path in place.iterdir())
+    files = [path for path in found if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
     if not files:
         raise ValueError(f"no images in {folder}: expected {'/'.join(SUFFIXES)} files, in class folders or directly")
 

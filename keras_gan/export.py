@@ -27,7 +27,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gan.checkpoints import newest_first
+from keras_gan.checkpoints import is_finite, newest_first
 from keras_gan.gan import GAN, float32_copy
 from keras_gan.layers import packing_of
 from keras_gan.sampling import latents_of_seeds, sample, to_uint8
@@ -50,7 +50,7 @@ def export_saved_model(gan, folder) -> None:
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty: a SavedModel is never overwritten")
-    if not all(np.isfinite(np.sum(weight)) for weight in gan.get_weights()):
+    if not is_finite(gan):
         raise ValueError("weights are NaN or infinite, so nothing was exported: take an earlier checkpoint")
     discriminator = float32_copy(gan.discriminator)
     # It finds the variables in the endpoints; those of tracked models it would write a second time.

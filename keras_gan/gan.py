@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gan import checks, layers, losses, sampling, updates
-from keras_gan import regularizers as penalties
+from keras_gan import regularizers as own_regularizers
 
 # What a stateless draw is for: no two purposes share numbers within a step.
 _DISCRIMINATOR, _GENERATOR, _PENALTY, _EVALUATION = range(4)
@@ -111,7 +111,7 @@ class GAN(keras.Model):
         self.discriminator_optimizer = updates.prepare_optimizer(discriminator_optimizer, self.discriminator)
         self.generator_optimizer = updates.prepare_optimizer(generator_optimizer, self.generator)
         self.adversarial_loss = losses.NonSaturating() if loss is None else loss
-        self.regularizers = [penalties.R1(0.3)] if regularizers is None else list(regularizers)
+        self.regularizers = [own_regularizers.R1(0.3)] if regularizers is None else list(regularizers)
         self.discriminator_steps = discriminator_steps
         self.evaluation_metrics = list(metrics)
         self._compile_options = kwargs

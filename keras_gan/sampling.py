@@ -164,4 +164,9 @@ def one_hot_labels(num: int, labels, num_classes: int | None) -> np.ndarray | No
 
 def to_uint8(images):
     """Float images in [-1, 1] as uint8 in [0, 255]."""
-    return ops.cast(ops.clip(ops.round((ops.cast(images, "float32") + 1.0) * 127.5), 0.0, 255.0), "uint8")
+    return ops.cast(to_pixels(images), "uint8")
+
+
+def to_pixels(images):
+    """The same as whole float32 numbers, in which NaN stays NaN."""
+    return ops.clip(ops.round((ops.cast(images, "float32") + 1.0) * 127.5), 0.0, 255.0)

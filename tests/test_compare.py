@@ -11,6 +11,8 @@ import pytest
 from commands import fails
 from filelock import FileLock
 
+from keras_gan.cli.comparing import _exit_on_signals
+
 SMALL = ["--steps", "250", "--seeds", "1", "--num", "200", "--set", "precision=float32", "--conditional"]
 
 
@@ -89,3 +91,13 @@ def test_a_run_that_fails_is_an_exit_status_and_the_folder_is_locked(run, tmp_pa
     with FileLock(tmp_path / "out" / ".lock"):
         fails(run("compare", "mlp", *SMALL, "--output", "out"), 2, "another process is training in out")
     fails(run("compare", "mlp", "mlp", *SMALL, "--output", "out"), 2, "two of the names are the same: mlp")
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with _exit_on_signals():
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

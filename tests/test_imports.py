@@ -19,13 +19,14 @@ LEAVES = {
     "runs",
     "sampling",
     "serving",
+    "signals",
     "updates",
 }
 ALLOWED = {
     "__init__": set(),
     **{name: set() for name in LEAVES},
     "networks": {"layers", "networks"},
-    "metrics": {"datasets", "layers", "metrics"},
+    "metrics": {"datasets", "layers", "metrics", "sampling"},
     "callbacks": {
         "augmentation",
         "callbacks",
@@ -34,6 +35,7 @@ ALLOWED = {
         "pictures",
         "regularizers",
         "sampling",
+        "signals",
         "updates",
     },
     # The defaults of compile(), sampling, and the method export().
@@ -61,6 +63,7 @@ ALLOWED = {
         "runs",
         "sampling",
         "serving",
+        "signals",
         "updates",
     },
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_gan import checkpoints
+from keras_gan import checkpoints, signals
 
 # What Keras calls the variable of a constant learning rate.
 RATE = "learning_rate"
@@ -84,17 +84,9 @@ class Checkpoint(keras.callbacks.Callback):
         A second signal interrupts at once. What the process was told to ignore, as by `nohup`, stays ignored. Works in
         the main thread, as all of Python's signals.
         """
-        names = ("SIGINT", "SIGTERM", "SIGHUP")  # Not every system has the last.
-        before = {signum: signal.getsignal(signum) for signum in signal.Signals if signum.name in names}
-        before = {signum: handler for signum, handler in before.items() if handler is not signal.SIG_IGN}
         self._signum = None
-        try:
-            for signum in before:
-                signal.signal(signum, self._on_signal)
+        with signals.handled(("SIGINT", "SIGTERM", "SIGHUP"), self._on_signal):
             yield
-        finally:
-            for signum, handler in before.items():
-                signal.signal(signum, handler)
 
     def restore(self, gan) -> int | None:
         """Loads the newest checkpoint that can be read.
@@ -212,7 +204,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._saved = self.batch
         if int(self.model.skipped):
             return None
-        if not all(np.isfinite(np.sum(weight)) for weight in self.model.get_weights()):
+        if not checkpoints.is_finite(self.model):
             print(f"\nNo checkpoint of step {int(self.model.step):,}: weights are not finite", flush=True)
             return None
         self.folder.mkdir(exist_ok=True)

@@ -10,7 +10,7 @@ from keras_gan.callbacks.rollback import Rollback
 from keras_gan.callbacks.stateful import StatefulCallback, StepMeans
 from keras_gan.metrics.distances import nearest_neighbours, prdc
 from keras_gan.regularizers import DRAGAN, R1, R2, GradientPenalty
-from keras_gan.sampling import sample
+from keras_gan.sampling import sample, to_pixels
 
 HEALTHY = "healthy"
 # What to do about each trouble, in the order in which they are looked for.
@@ -203,8 +203,7 @@ class HealthMonitor(StatefulCallback):
 
         def render(latents, labels):
             images = generator(latents if labels is None else [latents, labels], training=False)
-            # On the scale of the real images, but floats: of NaN an integer says nothing.
-            return keras.ops.clip((images + 1.0) * 127.5, 0.0, 255.0) if self.images.dtype == np.uint8 else images
+            return to_pixels(images) if self.images.dtype == np.uint8 else images
 
         labels = None if self.model.num_classes is None else self.labels
         return sample(render, len(self.images), labels, 0, None, self.model.latent_dim, self.model.num_classes)

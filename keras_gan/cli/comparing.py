@@ -7,12 +7,12 @@ import json
 import math
 import os
 import platform
-import signal
 import sys
 from pathlib import Path
 
 import click
 
+from keras_gan import signals
 from keras_gan.cli.common import check_writable, load_tensorflow, make_extractor, usage_errors
 
 
@@ -66,10 +66,15 @@ def compare(entries, dataset, conditional, seeds, num, extractor, quality, setti
         "conditions": _conditions(dataset, len(data), conditional, seeds, num, extractor, given, note),
         "precision": precision,
     }
+    # Seed by seed, so that a machine that grows slower does so for all.
     plans = [
-        (name, seed, comparison.Run(name, _with_seed(config, seed), num, extractor, with_curve=True))
-        for seed in range(seeds)  # Seed by seed, so that a machine that grows slower does so for all.
-        for name, config in configs.items()
+        (
+            seed,
+            output / "runs" / f"{number:02d}-seed-{seed}",
+            comparison.Run(name, _with_seed(config, seed), num, extractor, True),
+        )
+        for seed in range(seeds)
+        for number, (name, config) in enumerate(configs.items(), 1)
     ]
     output.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as held:
@@ -90,20 +95,19 @@ def _run_all(plans, configs, output, about, title, quality):
     """Results of all runs by name, which are written after each."""
     from keras_gan import comparison, report
 
-    folders = {name: output / "runs" / f"{number:02d}-seed-" for number, name in enumerate(configs, 1)}
-    rows = {name: [] for name in configs}
+    rows, folders = {}, {}
     _write_results(output, about, configs, rows)
-    for count, (name, seed, run) in enumerate(plans, 1):
-        click.echo(f"[{count}/{len(plans)}] {name}, seed {seed}: ", nl=False)
+    for count, (seed, folder, run) in enumerate(plans, 1):
+        click.echo(f"[{count}/{len(plans)}] {run.name}, seed {seed}: ", nl=False)
         with _exit_on_signals():
-            result = comparison.start(run, Path(f"{folders[name]}{seed}"))
-        rows[name].append(result)
+            result = comparison.start(run, folder)
+        rows.setdefault(run.name, []).append(result)
+        folders.setdefault(run.name, folder)
         click.echo(_said(result))
         _write_results(output, about, configs, rows)
         left = len(plans) - count
-        conditions = f"Unfinished: {left} of {len(plans)} runs are to come. " * bool(left) + about["conditions"]
-        begun = {name: Path(f"{folders[name]}0") for name, results in rows.items() if results}
-        report.write(output / "report.html", title, conditions, {name: rows[name] for name in begun}, begun, quality)
+        unfinished = f"Unfinished: {left} of {len(plans)} runs are to come. " if left else ""
+        report.write(output / "report.html", title, unfinished + about["conditions"], rows, folders, quality)
     return rows
 
 
@@ -151,23 +155,16 @@ def _said(result):
     return f"{name} {result['figures'][name]['samples']:.3g}, {result['minutes']:.1f} minutes{failure}"
 
 
-@contextlib.contextmanager
 def _exit_on_signals():
     """Leaves by an exception, which ends the process that trains too, where the system would end this one alone."""
-    signals = {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
-    before = {signum: signal.signal(signum, lambda number, _: sys.exit(128 + number)) for signum in signals}
-    try:
-        yield
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
+    return signals.handled(("SIGTERM", "SIGHUP"), lambda number, _: sys.exit(128 + number))
 
 
 def _write_results(output, about, configs, rows):
     ways = [
-        {"name": name, "config": dataclasses.asdict(config), "runs": rows[name]} for name, config in configs.items()
+        {"name": name, "config": dataclasses.asdict(config), "runs": rows.get(name, [])}
+        for name, config in configs.items()
     ]
-    output.mkdir(parents=True, exist_ok=True)
     aside = output / ".results.part"
     aside.write_text(json.dumps({**about, "rows": ways}, indent=2) + "\n")
     aside.replace(output / "results.json")

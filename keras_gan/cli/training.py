@@ -10,12 +10,9 @@ from pathlib import Path
 import click
 
 from keras_gan.cli.common import check_writable, echo_settings, load_tensorflow, make_extractor, program, usage_errors
+from keras_gan.comparison import EPOCH_STEPS
 
-# A pass over a small dataset is over in a second; an epoch, with its pictures and checkpoint, should not be.
-EPOCH_STEPS = 250
 KEEP = 3
-# Images that samples are compared with while training: the time budget leaves out what would take too long.
-EVALUATION_BATCH, EVALUATION_BATCHES = 250, 8
 # Images that the watch compares samples with.
 WATCHED = 512
 
@@ -186,7 +183,7 @@ def _train(gan, data, held_out, config, record, run_dir, resume, changed):
 def _fit(gan, data, held_out, config, run_dir, limit, checkpoint):
     import keras
 
-    from keras_gan import callbacks
+    from keras_gan import callbacks, comparison
 
     start = int(gan.step)
     click.echo(
@@ -203,7 +200,7 @@ def _fit(gan, data, held_out, config, run_dir, limit, checkpoint):
             shuffle=False,
             verbose=0,
             callbacks=[
-                *([_evaluation(held_out, config)] if held_out else []),
+                *([comparison.evaluation(held_out, config.seed)] if held_out else []),
                 *checkpoint.stateful,
                 callbacks.Progress(limit),
                 callbacks.SampleImages(run_dir / "samples", run_dir / "logs"),
@@ -237,14 +234,6 @@ def _measuring(extractor, data, config):
     extractor.check(data.image_shape)
     held_out = datasets.load_held_out(data, config.dataset, config.image_size) or data
     return [metrics.KernelDistance(extractor), metrics.FrechetDistance(extractor)], held_out
-
-
-def _evaluation(held_out, config):
-    from keras_gan import callbacks
-
-    batch_size = min(EVALUATION_BATCH, len(held_out))
-    batches = held_out.batches(batch_size, config.seed)
-    return callbacks.Evaluation(batches, steps=min(EVALUATION_BATCHES, held_out.steps(batch_size)))
 
 
 def _finish(gan, checkpoint, record, run_dir):

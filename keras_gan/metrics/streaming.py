@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_gan import sampling
 from keras_gan.metrics import features
 
 
@@ -31,8 +32,7 @@ class _FeatureMetric(keras.metrics.Metric):
             with tf.init_scope():
                 self._loaded = (features.load_extractor(self._path),)
         # As uint8 images, for that is what is delivered.
-        pixels = ops.clip(ops.round((images + 1.0) * 127.5), 0.0, 255.0)
-        return self._loaded[0].call(pixels)[0]
+        return self._loaded[0].call(sampling.to_pixels(images))[0]
 
     def get_config(self) -> dict:
         return {"name": self.name, "extractor": self._path, "dimensions": self._dimensions}
