@@ -76,6 +76,30 @@ def _unit(vector):
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
+class ZeroMean(keras.constraints.Constraint):
+    """Takes from a kernel, after each update, its mean over `axis`.
+
+    Behind LeakyReLU features have positive means, which such a kernel does not add up. Without it a residual path does,
+    block by block and the faster as Adam moves all weights by as much, until what samples have in common drowns what
+    they have not.
+
+    Args:
+        axis: all axes but that of the output channels: (0, 1, 2) for `Conv2D`, (0, 1, 3) for `Conv2DTranspose`.
+
+    Source: Brock et al., arXiv:2101.08692, section 4, which also divides by the standard deviation.
+    """
+
+    def __init__(self, axis: tuple[int, ...]):
+        self.axis = tuple(axis)
+
+    def __call__(self, kernel):
+        return kernel - ops.mean(kernel, self.axis, keepdims=True)
+
+    def get_config(self) -> dict:
+        return {"axis": self.axis}
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
 class SplitChoice(keras.layers.Layer):
     """Latents `(batch, n + 1)` -> the first n, and which of `members` the last one chooses, int32 `(batch,)`.
 

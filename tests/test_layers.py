@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import keras_gan as kg
-from keras_gan.layers import SpectralNormalization
+from keras_gan.layers import SpectralNormalization, ZeroMean
 
 
 def built(kind):
@@ -68,3 +68,18 @@ def test_round_trip_with_the_vector(tmp_path):
     model.save(tmp_path / "model.keras")
     np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "model.keras")(inputs), model(inputs))
     assert kg.layers.SpectralNormalization is SpectralNormalization
+
+
+@pytest.mark.parametrize(
+    ("make", "axis"), [(keras.layers.Conv2D, (0, 1, 2)), (keras.layers.Conv2DTranspose, (0, 1, 3))]
+)
+def test_what_all_inputs_have_in_common_passes_no_kernel_of_zero_mean(make, axis):
+    layer = make(5, 3, padding="same", kernel_constraint=ZeroMean(axis))
+    inputs = np.random.default_rng(0).normal(size=(4, 6, 8, 3)).astype("float32")
+    layer(inputs)
+    assert layer.kernel.constraint is layer.kernel_constraint
+    layer.kernel.assign(layer.kernel.constraint(layer.kernel))
+    # At the border a kernel sees zeros.
+    found = np.array(layer(inputs + 7.0) - layer(inputs))[:, 1:-1, 1:-1]
+    np.testing.assert_allclose(found, 0.0, atol=1e-4)
+    assert ZeroMean(**layer.kernel_constraint.get_config()).axis == axis

@@ -128,3 +128,15 @@ def test_a_residual_block_begins_as_the_identity():
     np.testing.assert_array_equal(first(images), last(images))
     inner = np.std(discriminator.get_layer("stage_1_block_1_1").kernel)
     assert inner == pytest.approx(np.sqrt(2 / (9 * 32) / 4), rel=0.1)
+
+
+def test_a_residual_path_gathers_nothing_that_all_samples_share(images):
+    gan = GAN(networks.resnet_generator((8, 8, 1)), networks.resnet_discriminator((8, 8, 1)))
+    gan.compile()
+    gan.fit(images[0], batch_size=32, verbose=0)
+    for network, count in ((gan.generator, 4), (gan.discriminator, 4)):
+        blocks = [layer for layer in network.layers if "block" in layer.name and hasattr(layer, "kernel")]
+        assert len(blocks) == count
+        for layer in blocks:
+            assert np.abs(np.mean(layer.kernel, (0, 1, 2))).max() < 1e-6
+            assert np.std(layer.kernel) > 0

@@ -2,17 +2,18 @@
 
 A block adds to its input what two convolutions make of it. With the initializer `small_residual` the second starts at
 zero and the first is scaled down with the number of blocks, so that each block begins as the identity and no
-normalisation is needed, which would not go with gradient penalties.
+normalisation is needed, which would not go with gradient penalties. Kernels keep a mean of zero over their inputs, or
+what all samples have in common grows from block to block.
 
 Source: Huang et al., "The GAN is dead; long live the GAN!", arXiv:2501.05441, section 3, as to what is left out
 (normalisation, style, skips to the output); the initialisation: Zhang et al., "Fixup Initialization", arXiv:1901.09321,
-section 3.
+section 3; kernels of zero mean: Brock et al., arXiv:2101.08692, section 4.
 """
 
 import keras
 from keras import layers
 
-from keras_gan.layers import spectral
+from keras_gan.layers import ZeroMean, spectral
 from keras_gan.networks.dcgan import crop, halved_sizes, to_images, to_logits
 from keras_gan.networks.mlp import generator_inputs
 
@@ -54,10 +55,9 @@ def resnet_generator(
             x = _block(x, init, f"stage_{stage}_block_{number}")
         x = layers.LeakyReLU(0.2)(x)
         if size is not sizes[-1]:
-            layer = layers.Conv2DTranspose(
-                _halved(width, stage), 4, strides=2, padding="same", kernel_initializer=init.plain, name=f"up_{stage}"
-            )
-            x = crop(layer(x), size)
+            options = {"kernel_initializer": init.plain, "kernel_constraint": ZeroMean((0, 1, 3))}
+            x = layers.Conv2DTranspose(_halved(width, stage), 4, 2, "same", name=f"up_{stage}", **options)(x)
+            x = crop(x, size)
     return keras.Model(inputs, to_images(x, image_shape), name="resnet_generator")
 
 
@@ -91,9 +91,7 @@ def resnet_discriminator(
     x = images = keras.Input(image_shape, name="images")
     for stage in range(1, stages + 1):
         channels = _halved(width, stages - stage)
-        layer = layers.Conv2D(
-            channels, 4, strides=2, padding="same", kernel_initializer=init.plain, name=f"down_{stage}"
-        )
+        layer = layers.Conv2D(channels, 4, 2, "same", kernel_initializer=init.plain, name=f"down_{stage}")
         x = spectral(layer, spectral_normalization)(x)
         for number in range(1, blocks + 1):
             x = _block(x, init, f"stage_{stage}_block_{number}", spectral_normalization)
@@ -123,6 +121,7 @@ def _halved(width, times):
 def _block(x, init, name, spectral_normalization=False):
     branch, width = x, x.shape[-1]
     for number, initializer in enumerate((init.first, init.last), 1):
-        layer = layers.Conv2D(width, 3, padding="same", kernel_initializer=initializer, name=f"{name}_{number}")
+        options = {"kernel_initializer": initializer, "kernel_constraint": ZeroMean((0, 1, 2))}
+        layer = layers.Conv2D(width, 3, padding="same", name=f"{name}_{number}", **options)
         branch = spectral(layer, spectral_normalization)(layers.LeakyReLU(0.2)(branch))
     return layers.Add(name=name)([x, branch])
