@@ -213,39 +213,3 @@ class LeCam(Regularizer, keras.layers.Layer):
 
     def get_config(self) -> dict:
         return {"weight": self.weight, "decay": self.decay, "heads": self.heads}
-
-
-@keras.saving.register_keras_serializable(package="keras_gan")
-class Scheduled(Regularizer, keras.layers.Layer):
-    """A penalty whose strength changes: `schedule(n) * penalty` at the n-th update of the discriminator, from 0 on.
-
-    Args:
-        regularizer: a `Regularizer`.
-        schedule: a `keras.optimizers.schedules.LearningRateSchedule` that gives the factor, such as
-            `ExponentialDecay(1.0, decay_steps=10_000, decay_rate=0.1)`.
-
-    A penalty that steadies the beginning holds the discriminator back at the end: Huang et al., arXiv:2501.05441, let
-    that of R1 and R2 fall.
-    """
-
-    def __init__(self, regularizer: Regularizer, schedule: keras.optimizers.schedules.LearningRateSchedule):
-        keras.layers.Layer.__init__(self, name=regularizer.name, dtype="float32")
-        self.regularizer = regularizer
-        self.schedule = schedule
-        self.updates = self.add_weight((), "zeros", trainable=False, name="updates", aggregation="mean")
-        self.built = True
-
-    def __call__(self, discriminate, real, fake, seed):
-        strength = self.schedule(ops.convert_to_tensor(self.updates))
-        self.updates.assign_add(1.0)
-        return strength * self.regularizer(discriminate, real, fake, seed)
-
-    def get_config(self) -> dict:
-        return {
-            "regularizer": keras.saving.serialize_keras_object(self.regularizer),
-            "schedule": keras.saving.serialize_keras_object(self.schedule),
-        }
-
-    @classmethod
-    def from_config(cls, config: dict):
-        return cls(**{name: keras.saving.deserialize_keras_object(part) for name, part in config.items()})

@@ -164,14 +164,10 @@ def test_it_may_go_back_to_the_last_healthy_game_and_a_resumed_run_remembers(mak
     assert ADVICE["collapse"] not in said  # It was given before.
 
 
-HALF = keras.optimizers.schedules.PolynomialDecay(0.5, 1, 0.5)
-
-
 @pytest.mark.parametrize(
     ("penalty", "noticed"),
     [
         (kg.regularizers.R1(), True),
-        (kg.regularizers.Scheduled(kg.regularizers.R1(), HALF), True),
         (kg.regularizers.LeCam(), False),
         (None, False),
     ],

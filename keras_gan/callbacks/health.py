@@ -138,8 +138,7 @@ class HealthMonitor(StatefulCallback):
 
     def on_train_begin(self, logs=None):
         normalized = _layers_of(self.model.discriminator, keras.layers.BatchNormalization)
-        penalties = [getattr(part, "regularizer", part) for part in self.model.regularizers]
-        if normalized and any(isinstance(part, GRADIENT_PENALTIES) for part in penalties):
+        if normalized and any(isinstance(part, GRADIENT_PENALTIES) for part in self.model.regularizers):
             print(
                 f"The discriminator has batch normalisation ({normalized[0].name}) and a penalty on its gradients, "
                 "which are then no function of one sample. Leave out one of the two (arXiv:1704.00028, section 4).",
