@@ -13,15 +13,28 @@ ROOT = Path(__file__).parents[1]
 QUICK = ["--set", "precision=float32", "--preset", "mlp", "--epochs", "1"]
 
 
+def start(folder, *args):
+    """What became of a real process."""
+    command = [sys.executable, str(ROOT / "cli.py"), *args]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def process(tmp_path_factory):
+    """The main path as a user has it: a folder, and what came of `train --conditional` in it."""
+    folder = tmp_path_factory.mktemp("process")
+    return folder, start(folder, "train", "--conditional", *QUICK)
+
+
+@pytest.fixture(scope="module")
+def trained(process, tmp_path_factory):
     """A run folder and a SavedModel of a conditional and of an unconditional model, trained by the command line."""
     folder = tmp_path_factory.mktemp("trained")
-    for flag in ("conditional", "unconditional"):
-        result = invoke(
-            "train", f"--{flag}", *QUICK, "--run-dir", folder / flag, "--export-dir", folder / f"saved-{flag}"
-        )
-        assert result.exit_code == 0, result.output
+    (folder / "conditional").symlink_to(process[0] / "runs" / "digits-cgan-001")
+    (folder / "saved-conditional").symlink_to(process[0] / "saved_models" / "digits-cgan")
+    names = ["--run-dir", folder / "unconditional", "--export-dir", folder / "saved-unconditional"]
+    result = invoke("train", "--unconditional", *QUICK, *names)
+    assert result.exit_code == 0, result.output
     return folder
 
 
@@ -51,27 +64,25 @@ def test_train_leaves_what_the_design_says(trained):
     assert (trained / "saved-conditional" / "1" / "saved_model.pb").exists()
 
 
-def test_train_as_a_real_process_says_where_everything_is(tmp_path):
-    command = [sys.executable, str(ROOT / "cli.py"), "train", "--conditional", *QUICK]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+def test_train_as_a_real_process_says_where_everything_is(process):
+    folder, done = process
     assert done.returncode == 0, done.stderr
     assert "d_loss" in done.stdout
     for said in ("runs/digits-cgan-001", "samples/epoch-0001.png", "saved_models/digits-cgan/1"):
         assert said in done.stdout
     command = done.stdout.split("Sample it")[1].strip().split()
     assert command[:3] == ["python", "cli.py", "generate"]
-    again = subprocess.run(
-        [sys.executable, str(ROOT / "cli.py"), *command[2:]], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    again = start(folder, *command[2:])
     assert again.returncode == 0, again.stderr
-    assert (tmp_path / "samples.png").exists()
+    assert (folder / "samples.png").exists()
 
 
 def test_runs_and_versions_are_numbered(run, tmp_path):
-    for _ in range(2):
-        assert run("train", *QUICK).exit_code == 0
-    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["digits-gan-001", "digits-gan-002"]
-    assert sorted(path.name for path in (tmp_path / "saved_models" / "digits-gan").iterdir()) == ["1", "2"]
+    for earlier in ("runs/digits-gan-009", "saved_models/digits-gan/9"):
+        (tmp_path / earlier).mkdir(parents=True)
+    assert run("train", *QUICK).exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["digits-gan-009", "digits-gan-010"]
+    assert sorted(path.name for path in (tmp_path / "saved_models" / "digits-gan").iterdir()) == ["10", "9"]
 
 
 def test_train_stops_by_time(run):
@@ -270,8 +281,7 @@ def test_what_is_no_model_is_said(run, tmp_path):
 
 
 def test_a_mistake_in_a_real_process_is_one_line(tmp_path):
-    command = [sys.executable, str(ROOT / "cli.py"), "train", "--dataset", "mnits"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = start(tmp_path, "train", "--dataset", "mnits")
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.splitlines() == ["Error: unknown dataset 'mnits': did you mean mnist or kmnist or emnist?"]
