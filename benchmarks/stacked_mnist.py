@@ -1,8 +1,8 @@
 """How many modes of Stacked-MNIST a GAN finds: digits of MNIST in the colour channels, a mode for each combination.
 
     TFDS_DATA_DIR=... python benchmarks/stacked_mnist.py                            # 1,000 modes, three seeds
-    python benchmarks/stacked_mnist.py --discriminator half --seeds 1               # of half the generator's size
-    python benchmarks/stacked_mnist.py --digits 4 --seeds 1 --steps 60000           # 10,000 modes
+    python benchmarks/stacked_mnist.py --generator dcgan --discriminator half       # of half the generator's size
+    python benchmarks/stacked_mnist.py --generator dcgan --digits 4 --steps 60000   # 10,000 modes
 
 The protocol is PacGAN's (arXiv:1712.04086, section 4.1): random combinations to train on, samples that a classifier of
 MNIST reads channel by channel, a mode found when it is read once, and the divergence of the modes' frequencies from
@@ -32,7 +32,7 @@ TRAINING, SAMPLES = 128_000, 26_000
 BATCH = 64
 LATENT_DIM = 64
 MAPPING, WIDTH = (256, 256), (96, 64)
-# Of the discriminator; the last two have half and a quarter of the generator's 1.39 million parameters.
+# Of the discriminator; the last two have half and a quarter of the 1.39 million parameters of the generator `dcgan`.
 DISCRIMINATOR_WIDTHS = {"full": 64, "half": 58, "quarter": 41}
 EPOCH = 500
 PUBLISHED = {
@@ -87,12 +87,19 @@ def build(make, schedule, seed: int) -> kg.GAN:
     return gan
 
 
+def residual_generator(digits: int):
+    return kg.networks.resnet_generator((28, 28, digits), latent_dim=LATENT_DIM, width=WIDTH[0])
+
+
 def generator(digits: int, width=WIDTH):
     return kg.networks.dcgan_generator((28, 28, digits), latent_dim=LATENT_DIM, mapping=MAPPING, width=width)
 
 
 def discriminator(digits: int, width: int):
     return kg.networks.dcgan_discriminator((28, 28, digits), width=width)
+
+
+GENERATORS = {"resnet": residual_generator, "dcgan": generator}
 
 
 def count(images, classifier) -> np.ndarray:
@@ -138,31 +145,32 @@ def train(folder: Path, gan: kg.GAN, batches, epochs: int | None, minutes: float
 
 @click.command()
 @click.option("--digits", type=click.IntRange(3, 4), default=3, show_default=True, help="Digits in an image.")
+@click.option("--generator", "family", type=click.Choice(list(GENERATORS)), default="resnet", show_default=True)
 @click.option(
     "--discriminator",
     "size",
     type=click.Choice(list(DISCRIMINATOR_WIDTHS)),
     default="full",
     show_default=True,
-    help="Half or a quarter of the generator's size.",
+    help="Half or a quarter of the size of the generator dcgan.",
 )
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="How many.")
 @click.option("--steps", type=click.IntRange(min=EPOCH), default=28_000, show_default=True, help="Of 64 images.")
 @click.option("--fixed", is_flag=True, help="Train on 128,000 combinations, drawn once, as PacGAN did.")
 @click.option("--folder", type=click.Path(path_type=Path), default="runs/stacked-mnist", show_default=True)
-def main(digits, size, seeds, steps, fixed, folder):
+def main(digits, family, size, seeds, steps, fixed, folder):
     """Prints each seed's row, their mean, real data's row and the published ones."""
     data, test = kg.datasets.load("mnist"), kg.datasets.load("mnist", "test")
     classifier = kg.metrics.dataset_classifier(data)
     rows = []
     for seed in range(seeds):
         drawn = "-fixed" if fixed else ""
-        run = folder / f"{digits}-digits-{size}-{steps}-steps{drawn}-seed-{seed}"
+        run = folder / f"{digits}-digits-{family}-{size}-{steps}-steps{drawn}-seed-{seed}"
         result = run / "result.json"
         if not result.exists():
             print(f"Training in {run}", flush=True)
             gan = build(
-                lambda: (generator(digits), discriminator(digits, DISCRIMINATOR_WIDTHS[size])),
+                lambda: (GENERATORS[family](digits), discriminator(digits, DISCRIMINATOR_WIDTHS[size])),
                 lambda rate: keras.optimizers.schedules.CosineDecay(rate, steps),
                 seed,
             )
