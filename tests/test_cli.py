@@ -78,10 +78,10 @@ def test_train_as_a_real_process_says_where_everything_is(process):
 
 
 def test_runs_and_versions_are_numbered(run, tmp_path):
-    for earlier in ("runs/digits-gan-009", "saved_models/digits-gan/9"):
+    for earlier in ("runs/digits-gan-001", "saved_models/digits-gan/9"):
         (tmp_path / earlier).mkdir(parents=True)
     assert run("train", *QUICK).exit_code == 0
-    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["digits-gan-009", "digits-gan-010"]
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["digits-gan-001", "digits-gan-002"]
     assert sorted(path.name for path in (tmp_path / "saved_models" / "digits-gan").iterdir()) == ["10", "9"]
 
 
