@@ -59,16 +59,15 @@ def test_a_run_folder_is_measured_against_its_own_data(evaluate, trained):
 def test_other_samples_and_the_same_again(evaluate, trained):
     """As many as real images, for figures of more depend on how many there are."""
     values = []
-    for seed, num, expected in ((0, 150, 150), (0, 150, 150), (1, 150, 150), (0, None, 299)):
-        wanted = ["--num", num] if num else []
-        result = evaluate(trained / "saved", "--dataset", "digits", *wanted, "--seed", seed, "--json", "x.json")
+    for seed in (0, 1, 0):
+        result = evaluate(trained / "saved", "--dataset", "digits", "--num", 150, "--seed", seed, "--json", "x.json")
         assert result.exit_code == 0, result.output
         content = json.loads(Path("x.json").read_text())
         values.append(content["figures"][0]["samples"])
-        assert {figure["num_samples"] for figure in content["figures"]} == {expected}
-        assert content["conditions"]["held_out"] == expected
+        assert {figure["num_samples"] for figure in content["figures"]} == {150}
+        assert content["conditions"]["held_out"] == 150
         assert "stand beside" not in result.output
-    assert values[0] == values[1] != values[2]
+    assert values[0] == values[2] != values[1]
 
 
 def extractor(features, **options):

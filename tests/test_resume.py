@@ -243,6 +243,7 @@ def test_a_full_disk_is_said_and_the_old_checkpoint_stays(run, copied, tmp_path)
         assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2"]
 
 
+@pytest.mark.slow
 def test_a_run_folder_that_is_deleted_is_missed(tmp_path):
     process = start(tmp_path, *QUICK, "--epochs", "50", "--run-dir", "run")
     wait_for(process, (tmp_path / "run/checkpoints/step-000000250.keras").exists)
