@@ -145,7 +145,9 @@ def train(folder: Path, gan: kg.GAN, batches, epochs: int | None, minutes: float
 
 @click.command()
 @click.option("--digits", type=click.IntRange(3, 4), default=3, show_default=True, help="Digits in an image.")
-@click.option("--generator", "family", type=click.Choice(list(GENERATORS)), default="resnet", show_default=True)
+@click.option(
+    "--generator", "family", type=click.Choice(list(GENERATORS)), default="resnet", show_default=True, help="Network."
+)
 @click.option(
     "--discriminator",
     "size",

@@ -78,8 +78,11 @@ def extractor(features, **options):
 
 def test_a_figure_that_cannot_be_had_costs_no_other(evaluate, trained):
     extractor(400, activation="softmax").save("wide.keras")
-    result = evaluate(trained / "run", "--extractor", "wide.keras")
+    result = evaluate(trained / "run", "--extractor", "wide.keras", "--json", "x.json")
     assert result.exit_code == 0, result.output
+    content = json.loads(Path("x.json").read_text())
+    assert {figure["num_samples"] for figure in content["figures"]} == {content["conditions"]["held_out"]} == {299}
+    assert "stand beside" not in result.output
     assert "FCD " not in result.output.split("Warning")[0]
     assert "no FCD, of 1,498 to train on, 299 held out and 299 samples: " in result.output
     assert "coverage" in result.output

@@ -65,10 +65,11 @@ def test_on_the_command_line(run):
     assert result.exit_code == 0, result.output
     assert "weights of mlp_generator" in result.output
     assert "left out label_embedding/kernel: not in the pretrained model" in result.output
-    both = ["--set", "generator=mlp+mlp", "--set", "discriminator=mlp+mlp", "--dry-run"]
+    both = ["--set", "generator=mlp+mlp", "--set", "discriminator=mlp+mlp", "--run-dir", "both"]
     result = run(*QUICK, *both, "--set", "pretrained=first+first")
     assert result.exit_code == 0, result.output
     assert result.output.count("weights of member_2") == 2
+    assert run("generate", "both", "--num", 4, "--output", "both.png").exit_code == 0
     fails(run(*QUICK, "--set", "pretrained=first+first"), 2, "2 pretrained models need as many members")
     fails(run(*QUICK, "--set", "pretrained=third"), 2, "pretrained: there is no third")
     fails(run(*QUICK, "--set", "pretrained=out"), 2, "SavedModel, which holds no discriminator")
