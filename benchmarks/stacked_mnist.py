@@ -74,13 +74,13 @@ def fixed_combinations(data, digits: int, seed: int, start_step: int) -> tf.data
     return kg.datasets.from_arrays(stack(data, digits, TRAINING, seed)).batches(BATCH, seed, start_step=start_step)
 
 
-def build(make, schedule, seed: int, rate: float = 1e-3) -> kg.GAN:
-    """A GAN of the generator and the discriminator that `make` gives; `schedule` makes learning rates of the first."""
+def build(make, schedule, seed: int) -> kg.GAN:
+    """A GAN of the generator and the discriminator that `make` gives; `schedule` makes a learning rate of the first."""
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(kg.presets.resolve_precision("auto"))
     gan = kg.GAN(*make(), seed=seed)
     gan.compile(
-        *(keras.optimizers.Adam(schedule(rate), beta_1=0.0, beta_2=0.99) for _ in range(2)),
+        *(keras.optimizers.Adam(schedule(1e-3), beta_1=0.0, beta_2=0.99) for _ in range(2)),
         loss=kg.losses.Relativistic(),
         regularizers=[kg.regularizers.R1(1.0), kg.regularizers.R2(1.0)],
     )
@@ -91,7 +91,7 @@ def residual_generator(digits: int):
     return kg.networks.resnet_generator((28, 28, digits), latent_dim=LATENT_DIM, width=WIDTH[0])
 
 
-def dcgan_generator(digits: int, width=WIDTH):
+def generator(digits: int, width=WIDTH):
     return kg.networks.dcgan_generator((28, 28, digits), latent_dim=LATENT_DIM, mapping=MAPPING, width=width)
 
 
@@ -99,8 +99,7 @@ def discriminator(digits: int, width: int):
     return kg.networks.dcgan_discriminator((28, 28, digits), width=width)
 
 
-# And the first learning rate.
-GENERATORS = {"resnet": (residual_generator, 2e-3), "dcgan": (dcgan_generator, 1e-3)}
+GENERATORS = {"resnet": residual_generator, "dcgan": generator}
 
 
 def count(images, classifier) -> np.ndarray:
@@ -158,12 +157,11 @@ def train(folder: Path, gan: kg.GAN, batches, epochs: int | None, minutes: float
     help="Half or a quarter of the size of the generator dcgan.",
 )
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="How many.")
-@click.option("--steps", type=click.IntRange(min=EPOCH), default=20_000, show_default=True, help="Of 64 images.")
+@click.option("--steps", type=click.IntRange(min=EPOCH), default=28_000, show_default=True, help="Of 64 images.")
 @click.option("--fixed", is_flag=True, help="Train on 128,000 combinations, drawn once, as PacGAN did.")
 @click.option("--folder", type=click.Path(path_type=Path), default="runs/stacked-mnist", show_default=True)
 def main(digits, family, size, seeds, steps, fixed, folder):
     """Prints each seed's row, their mean, real data's row and the published ones."""
-    generator, rate = GENERATORS[family]
     data, test = kg.datasets.load("mnist"), kg.datasets.load("mnist", "test")
     classifier = kg.metrics.dataset_classifier(data)
     rows = []
@@ -174,10 +172,9 @@ def main(digits, family, size, seeds, steps, fixed, folder):
         if not result.exists():
             print(f"Training in {run}", flush=True)
             gan = build(
-                lambda: (generator(digits), discriminator(digits, DISCRIMINATOR_WIDTHS[size])),
+                lambda: (GENERATORS[family](digits), discriminator(digits, DISCRIMINATOR_WIDTHS[size])),
                 lambda rate: keras.optimizers.schedules.CosineDecay(rate, steps),
                 seed,
-                rate,
             )
             batches = functools.partial(fixed_combinations if fixed else combinations, data, digits, seed)
             minutes = train(run, gan, batches, steps // EPOCH)

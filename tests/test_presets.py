@@ -162,11 +162,11 @@ def test_build_reaches_every_lever():
         discriminator_optimizer="sgd",
     )
     gan = presets.build(config, (8, 8, 1))
-    assert gan.generator.get_layer("up_1").filters == 4 * 4
+    assert gan.generator.get_layer("up_1").filters == 4
     assert gan.discriminator.get_layer("down_2").layer.filters == 16
     assert np.std(gan.discriminator.get_layer("dense").layer.kernel) == pytest.approx(0.02, rel=0.1)
-    kernel = np.array(gan.generator.get_layer("up_1").kernel).reshape(8, -1)
-    np.testing.assert_allclose(kernel @ kernel.T, np.eye(8), atol=1e-4)
+    kernel = np.array(gan.generator.get_layer("up_1").kernel).reshape(-1, 8)
+    np.testing.assert_allclose(kernel.T @ kernel, np.eye(8), atol=1e-4)
     assert [layer.rate for layer in gan.discriminator.layers if isinstance(layer, keras.layers.Dropout)] == [0.3]
     assert gan.adversarial_loss.label_smoothing == 0.1
     assert [regularizer.name for regularizer in gan.regularizers] == ["r2", "dragan", "lecam"]

@@ -7,15 +7,14 @@ what all samples have in common grows from block to block.
 
 Source: Huang et al., "The GAN is dead; long live the GAN!", arXiv:2501.05441, section 3, as to what is left out
 (normalisation, style, skips to the output); the initialisation: Zhang et al., "Fixup Initialization", arXiv:1901.09321,
-section 3; kernels of zero mean: Brock et al., arXiv:2101.08692, section 4; sub-pixel convolutions, faster than
-transposed ones: Shi et al., arXiv:1609.05158, section 2.2.
+section 3; kernels of zero mean: Brock et al., arXiv:2101.08692, section 4.
 """
 
 import keras
 from keras import layers
 
 from keras_gan.layers import ZeroMean, spectral
-from keras_gan.networks.dcgan import crop, halved_sizes, to_logits
+from keras_gan.networks.dcgan import crop, halved_sizes, to_images, to_logits
 from keras_gan.networks.mlp import generator_inputs
 
 
@@ -32,7 +31,7 @@ def resnet_generator(
     blocks: int = 1,
     kernel_initializer="small_residual",
 ) -> keras.Model:
-    """A dense layer to a small picture; blocks at each size; sub-pixel convolutions from size to size.
+    """A dense layer to a small picture; blocks at each size; transposed convolutions from size to size.
 
     Args:
         image_shape: `(height, width, channels)`, any height and width from 4 pixels on.
@@ -56,12 +55,10 @@ def resnet_generator(
             x = _block(x, init, f"stage_{stage}_block_{number}")
         x = layers.LeakyReLU(0.2)(x)
         if size is not sizes[-1]:
-            options = {"kernel_initializer": init.plain, "kernel_constraint": ZeroMean((0, 1, 2))}
-            x = layers.Conv2D(4 * _halved(width, stage), 1, name=f"up_{stage}", **options)(x)
-            x = crop(_depth_to_space(x), size)
-    x = layers.Conv2D(4 * image_shape[-1], 3, padding="same", name="to_image")(x)
-    x = crop(_depth_to_space(x), image_shape[:2])
-    return keras.Model(inputs, layers.Activation("tanh", dtype="float32", name="images")(x), name="resnet_generator")
+            options = {"kernel_initializer": init.plain, "kernel_constraint": ZeroMean((0, 1, 3))}
+            x = layers.Conv2DTranspose(_halved(width, stage), 4, 2, "same", name=f"up_{stage}", **options)(x)
+            x = crop(x, size)
+    return keras.Model(inputs, to_images(x, image_shape), name="resnet_generator")
 
 
 def resnet_discriminator(
@@ -115,13 +112,6 @@ class _Initializers:
         scaled = {"scale": 2.0 / blocks, "mode": "fan_in", "distribution": "truncated_normal"}
         self.first = {"class_name": "VarianceScaling", "config": scaled} if small else self.plain
         self.last = "zeros" if small else self.plain
-
-
-def _depth_to_space(x):
-    """Twice the height and width, a quarter of the channels."""
-    height, width, channels = x.shape[1], x.shape[2], x.shape[3] // 4
-    x = layers.Permute((1, 3, 2, 4, 5))(layers.Reshape((height, width, 2, 2, channels))(x))
-    return layers.Reshape((2 * height, 2 * width, channels))(x)
 
 
 def _halved(width, times):
