@@ -31,7 +31,7 @@ HALF_GENERATOR, HALF_DISCRIMINATOR = (45, 64), stacked.DISCRIMINATOR_WIDTHS["qua
 
 
 def generators(width=stacked.WIDTH, **kwargs):
-    return kg.networks.mixture(*(stacked.generator(3, width) for _ in range(2)), **kwargs)
+    return kg.networks.mixture(*(stacked.dcgan_generator(3, width) for _ in range(2)), **kwargs)
 
 
 def discriminators(width=WIDTH, **kwargs):
@@ -39,7 +39,7 @@ def discriminators(width=WIDTH, **kwargs):
 
 
 def one_generator():
-    return stacked.generator(3)
+    return stacked.dcgan_generator(3)
 
 
 def one_discriminator():

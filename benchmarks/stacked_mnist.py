@@ -91,7 +91,7 @@ def residual_generator(digits: int):
     return kg.networks.resnet_generator((28, 28, digits), latent_dim=LATENT_DIM, width=WIDTH[0])
 
 
-def generator(digits: int, width=WIDTH):
+def dcgan_generator(digits: int, width=WIDTH):
     return kg.networks.dcgan_generator((28, 28, digits), latent_dim=LATENT_DIM, mapping=MAPPING, width=width)
 
 
@@ -99,7 +99,7 @@ def discriminator(digits: int, width: int):
     return kg.networks.dcgan_discriminator((28, 28, digits), width=width)
 
 
-GENERATORS = {"resnet": residual_generator, "dcgan": generator}
+GENERATORS = {"resnet": residual_generator, "dcgan": dcgan_generator}
 
 
 def count(images, classifier) -> np.ndarray:
