@@ -7,8 +7,8 @@ Samples are compared with MNIST's test split, which no network has seen: Fréche
 coverage of the features of MNIST's own classifier. Beside them real images in place of samples: the few to train on and
 many others. The leak probe uses that MNIST has put each digit's centre of mass in the middle, on black: `off centre` is
 the share of samples whose centre lies further off than any digit's, `not on black` that of samples with grey corners.
-Augmentation moves and brightens most digits, and its probability is the last column, so a generator that learned that
-would show it. A command that was interrupted goes on when it is given again.
+The last row is what a generator would score that had learned to augment as much as the discriminator's images are. A
+command that was interrupted goes on when it is given again.
 """
 
 import os
@@ -28,17 +28,15 @@ from keras_gan.sampling import to_uint8
 
 SAMPLES = 10_000
 EPOCH = 250
-# What a sample may show at most: `AdaptiveAugmentation`'s maximum.
-STRONGEST = 0.8
 ADAPTIVE = {"augmentation": "default", "augmentation_probability": "0", "adaptive_augmentation": "true"}
 COLUMNS = ("FCD", "recall", "precision", "coverage", "off centre", "not on black", "probability")
 # In pixels, and of 1: more than any of the 70,000 digits of MNIST has.
 OFF_CENTRE, NOT_BLACK = 1.5, 0.03
 
 
-def augmented(images) -> np.ndarray:
-    """Images as the discriminator may see them, uint8."""
-    augmentation = kg.augmentation.Augmentation(probability=STRONGEST)
+def augmented(images, probability: float) -> np.ndarray:
+    """Images as the discriminator sees them, uint8."""
+    augmentation = kg.augmentation.Augmentation(probability=probability)
     changed = [
         augmentation(part.astype("float32") / 127.5 - 1.0, keras.ops.array([0, index]))
         for index, part in enumerate(np.array_split(images, max(1, len(images) // 1000)))
@@ -111,10 +109,11 @@ def main(images, seeds, steps, folder):
         means.append((f"{name}, mean", {key: np.mean([result[key] for result in results]) for key in COLUMNS}))
     for title, figures in means:
         print(row(title, figures))
+    many = others.images[:SAMPLES]
     for title, real in (
         (f"the {images} images themselves", few.images),
-        ("10,000 others", others.images[:SAMPLES]),
-        ("these, augmented", augmented(others.images[:SAMPLES])),
+        ("10,000 others", many),
+        ("these, augmented as much", augmented(many, means[-1][1]["probability"])),
     ):
         print(row(title, measure(real, test, extractor)))
 
