@@ -66,7 +66,7 @@ def combinations(data, digits: int, seed: int, start_step: int) -> tf.data.Datas
         rows = tf.random.stateless_uniform((BATCH, digits), [seed, step], maxval=len(data), dtype=tf.int64)
         return tf.transpose(tf.gather(images, rows), (0, 2, 3, 1))
 
-    return tf.data.Dataset.counter(start_step).map(draw).prefetch(2)
+    return kg.datasets.stream(draw, start_step)
 
 
 def fixed_combinations(data, digits: int, seed: int, start_step: int) -> tf.data.Dataset:

@@ -97,14 +97,27 @@ class ImageDataset:
             batch = tf.ensure_shape(tf.gather(images, rows), (batch_size, *self.image_shape))
             return batch if labels is None else (batch, tf.gather(labels, rows))
 
-        steps_to_come = tf.data.Dataset.range(start_step, np.iinfo("int64").max)
-        return steps_to_come.map(read, num_parallel_calls=1).prefetch(2)
+        return stream(read, start_step)
 
     def _rows(self, positions, seed, number):
         """Rows at positions, int64 tensors, of the shuffled pass of a number."""
         key = tf.stack([tf.constant(seed, "int64"), tf.cast(number, "int64")])
         last = tf.constant(len(self) - 1, "int64")
         return tf.random.experimental.index_shuffle(positions, seed=key, max_index=last)
+
+
+def stream(read, start_step: int = 0) -> tf.data.Dataset:
+    """An endless dataset of what `read` gives for each step: data that are drawn or looked up as a function of it.
+
+    Args:
+        read: function of an int64 scalar tensor, the step, in TensorFlow operations; returns a batch.
+        start_step: int >= 0, the first step, so that a resumed run goes on where it was.
+    """
+    # There is nothing to tune, and to end the thread that would takes up to ten seconds, at the end of each `fit()`.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    steps = tf.data.Dataset.range(start_step, np.iinfo("int64").max)
+    return steps.map(read, num_parallel_calls=1).prefetch(2).with_options(options)
 
 
 def load(

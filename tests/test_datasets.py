@@ -48,6 +48,11 @@ def test_the_order_is_a_function_of_seed_and_step():
     assert first != [rows_of(batch).tolist() for batch in data.batches(8, seed=4).take(14)]
 
 
+def test_a_stream_ends_without_a_thread_that_tunes_it():
+    assert not numbered(10).batches(5).options().autotune.enabled
+    assert list(datasets.stream(lambda step: 2 * step, start_step=3).take(2).as_numpy_iterator()) == [6, 8]
+
+
 def test_batches_have_a_static_shape_and_labels_only_where_there_are_some():
     assert numbered(10).batches(5).element_spec[0].shape == (5, 4, 4, 1)
     assert datasets.from_arrays(np.zeros((10, 4, 6, 3), "uint8")).batches(5).element_spec.shape == (5, 4, 6, 3)
