@@ -6,20 +6,22 @@
 The conditional preset `dcgan` with each loss, and no penalty, R1 (0.3), a gradient penalty (10), spectral
 normalisation, or R1 and R2 (0.3 each); everything else stays. 2,000 samples are compared with held-out images by the
 dataset's own classifier. A run counts as failed if it diverged, or its samples have a label accuracy below 50 % or
-cover less than a tenth of the real images. A command that was interrupted goes on when it is given again.
+cover less than a tenth of the real images. Two runs at a time keep two cores busier than one does (`--jobs`). A command
+that was interrupted goes on when it is given again.
 """
 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import concurrent.futures
 import dataclasses
 from pathlib import Path
 
 import click
 import numpy as np
 
-from keras_gan import comparison, presets
+from keras_gan import comparison, datasets, metrics, presets
 
 # D2GAN's two are for a discriminator each.
 LOSSES = ("non_saturating", "minimax", "least_squares", "hinge", "wasserstein", "relativistic")
@@ -51,6 +53,22 @@ def runs(dataset: str, seeds: int, steps: int):
                 yield (loss, penalty), comparison.Run(f"{loss}-{penalty}", dataclasses.asdict(config), SAMPLES)
 
 
+def results_of(keyed, folder, jobs: int):
+    """Pairs of a key and what came of its run."""
+
+    def start(run):
+        where = folder / f"{run.name}-seed-{run.config['seed']}"
+        if not (where / comparison.RESULT).exists():
+            print(where, flush=True)
+        return comparison.start(run, where)
+
+    pool = concurrent.futures.ThreadPoolExecutor(jobs)
+    try:
+        return list(zip([key for key, _ in keyed], pool.map(start, [run for _, run in keyed])))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def failed(result) -> bool:
     figures = result.get("figures")
     if result["failure"] or not figures:
@@ -70,16 +88,15 @@ def cell(column: str, digits: int, results) -> str:
 @click.option("--dataset", multiple=True, default=("digits", "mnist"), show_default=True)
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="How many.")
 @click.option("--steps", type=click.IntRange(min=1), default=1_000, show_default=True, help="Of 64 images.")
+@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Runs at a time.")
 @click.option("--folder", type=click.Path(path_type=Path), default="runs/losses", show_default=True)
-def main(dataset, seeds, steps, folder):
+def main(dataset, seeds, steps, jobs, folder):
     """Prints Markdown tables for each dataset: means over seeds, the smallest and the largest."""
     for name in dataset:
+        metrics.dataset_classifier(datasets.load(name))  # Or the first runs would each train one.
         rows = {}
-        for key, run in runs(name, seeds, steps):
-            where = folder / f"{name}-{steps}" / f"{run.name}-seed-{run.config['seed']}"
-            if not (where / comparison.RESULT).exists():
-                print(where, flush=True)
-            rows.setdefault(key, []).append(comparison.start(run, where))
+        for key, result in results_of(list(runs(name, seeds, steps)), folder / f"{name}-{steps}", jobs):
+            rows.setdefault(key, []).append(result)
         real = next(result["figures"] for results in rows.values() for result in results if result.get("figures"))
         print(f"\n{name}, {steps:,} steps of 64, {seeds} seeds")
         for column, digits in COLUMNS.items():
