@@ -37,12 +37,13 @@ from keras_gan.serving import MAX_ROWS, write_warmup
 INFO = Path("assets.extra") / "keras_gan.json"
 
 
-def export_saved_model(gan, folder) -> None:
+def export_saved_model(gan, folder, class_names=()) -> None:
     """Writes the averaged generator and the discriminator of a GAN, in float32, as a SavedModel.
 
     Args:
         gan: a `keras_gan.GAN`.
         folder: where; it must not exist, or be empty. Written aside and moved into place.
+        class_names: a name for each class, if they have some: kept beside the model, for `SavedGAN.class_names`.
 
     Raises:
         ValueError: if the folder is not empty, or weights are NaN or infinite.
@@ -64,7 +65,12 @@ def export_saved_model(gan, folder) -> None:
     try:
         archive.write_out(str(aside), verbose=False)
         write_warmup(aside, {name: inputs for name, (_, inputs) in endpoints.items()})
-        info = {"latent_dim": gan.latent_dim, "num_classes": gan.num_classes, "image_shape": gan.image_shape}
+        info = {
+            "latent_dim": gan.latent_dim,
+            "num_classes": gan.num_classes,
+            "image_shape": gan.image_shape,
+            "class_names": class_names if gan.num_classes else (),
+        }
         (aside / INFO).write_text(json.dumps(info) + "\n")
         if folder.exists():
             folder.rmdir()
@@ -135,8 +141,12 @@ def next_version(folder) -> Path:
     return Path(folder) / str(max(versions, default=0) + 1)
 
 
-def export_next(gan, folder) -> Path:
+def export_next(gan, folder, class_names=()) -> Path:
     """Exports as the next version of a folder; another process may be doing the same.
+
+    Args:
+        gan, class_names: as `export_saved_model` takes them.
+        folder: of the versions.
 
     Returns:
         the SavedModel's folder.
@@ -144,7 +154,7 @@ def export_next(gan, folder) -> Path:
     while True:
         version = next_version(folder)
         try:
-            gan.export(version)
+            export_saved_model(gan, version, class_names)
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
@@ -197,6 +207,9 @@ class SavedGAN:
     Args:
         folder: the SavedModel, or a folder of numbered versions, of which the last is taken.
 
+    Attributes:
+        class_names: a name for each class; empty if they are not known.
+
     Raises:
         ValueError: if it is no SavedModel with these signatures.
     """
@@ -211,6 +224,7 @@ class SavedGAN:
         info = json.loads((folder / INFO).read_text())
         self.latent_dim, self.num_classes = info["latent_dim"], info["num_classes"]
         self.image_shape = tuple(info["image_shape"])
+        self.class_names = tuple(info.get("class_names", ()))  # The first exports had none.
         try:
             self._model = tf.saved_model.load(str(folder))
         except (tf.errors.OpError, OSError) as error:

@@ -117,8 +117,17 @@ def test_train_on_a_folder(run, tmp_path):
     result = run("train", "--dataset", "pets", "--conditional", "--batch-size", 16, *QUICK)
     assert result.exit_code == 0, result.output
     assert json.loads(Path("runs/pets-cgan-001/config.json").read_text())["data"]["class_names"] == ["cats", "dogs"]
-    assert run("generate", "runs/pets-cgan-001", "--num", 3, "--label", 1, "--output", "new/").exit_code == 0
-    assert sorted(p.name for p in (tmp_path / "new" / "1").iterdir()) == ["00000.png", "00001.png", "00002.png"]
+    assert "--label dogs" in result.output
+    # By name or by number, in folders that are a dataset again.
+    for model, label in (("runs/pets-cgan-001", "dogs"), ("saved_models/pets-cgan", 1)):
+        new = Path(f"new-{label}")
+        assert run("generate", model, "--num", 3, "--label", label, "--output", new).exit_code == 0
+        assert [path.name for path in new.iterdir()] == ["dogs"]
+        assert sorted(path.name for path in (new / "dogs").iterdir()) == ["00000.png", "00001.png", "00002.png"]
+    message = "no class birds: there are cats, dogs, or numbers from 0 to 1"
+    fails(run("generate", "runs/pets-cgan-001", "--label", "birds", "--output", "x.png"), 2, message)
+    message = "no class dogs: there are only numbers from 0 to 1"
+    fails(run("generate", "runs/pets-cgan-001/model.keras", "--label", "dogs", "--output", "x.png"), 2, message)
 
 
 @pytest.mark.parametrize(

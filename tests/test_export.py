@@ -154,7 +154,8 @@ def test_two_that_export_at_once_get_two_versions(make_gan, tmp_path, monkeypatc
     found = iter([first, tmp_path / "2"])  # As if the other had come between looking and moving.
     monkeypatch.setattr("keras_gan.export.next_version", lambda folder: next(found))
     monkeypatch.setattr("keras_gan.export.any", lambda content: False, raising=False)
-    assert export_next(gan, tmp_path) == tmp_path / "2"
+    assert export_next(gan, tmp_path, class_names=("a", "b")) == tmp_path / "2"
+    assert SavedGAN(tmp_path).class_names == ()  # It is unconditional.
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2"]
 
 

@@ -95,6 +95,15 @@ def make_extractor(name, train):
     return metrics.named_extractor(name, train)
 
 
+def class_names_of(path, gan):
+    """A name for each class, of a run folder or a SavedModel; empty where they are not known."""
+    from keras_gan import export, runs
+
+    if runs.is_run(path):
+        return tuple(runs.read(path).data["class_names"] or ())
+    return gan.class_names if isinstance(gan, export.SavedGAN) else ()
+
+
 def echo_settings(config):
     for key, value in dataclasses.asdict(config).items():
         click.echo(f"  {key:28}{value}")

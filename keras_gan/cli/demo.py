@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import load_tensorflow
+from keras_gan.cli.common import class_names_of, load_tensorflow
 
 
 @click.command()
@@ -19,13 +19,11 @@ def demo(model, host, port, share, browse):
     if not importlib.util.find_spec("gradio"):
         raise click.UsageError('the page needs another package: pip install -e ".[demo]"')
     load_tensorflow()
-    from keras_gan import runs
     from keras_gan.demo import LOOK, page, title_of
     from keras_gan.export import load
 
-    names = runs.read(model).data.get("class_names") if runs.is_run(model) else None
-    title = title_of(model)
-    blocks = page(load(model), title, names or ())
+    title, gan = title_of(model), load(model)
+    blocks = page(gan, title, class_names_of(model, gan))
     quiet = {"quiet": True, "prevent_thread_lock": True}
     blocks.launch(server_name=host, server_port=port, share=share, inbrowser=browse, **quiet, **LOOK)
     public = f", for all at {blocks.share_url}" if share else ""

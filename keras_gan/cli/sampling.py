@@ -5,13 +5,15 @@ from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import check_writable, load_tensorflow, usage_errors
+from keras_gan.cli.common import check_writable, class_names_of, load_tensorflow, usage_errors
 
 
 @click.command()
 @click.argument("model", type=click.Path(exists=True, path_type=Path))
 @click.option("--num", type=click.IntRange(min=1), help="How many.  [default: 100; 20 in an animation]")
-@click.option("--label", "labels", type=int, multiple=True, help="Of this class; several are taken in turn.")
+@click.option(
+    "--label", "labels", multiple=True, help="Of this class, by its name or number; several are taken in turn."
+)
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Sample i has the seed SEED + i."
 )
@@ -39,14 +41,16 @@ def generate(model, num, labels, seed, truncation, frames, output):
         raise click.UsageError(f"the samples of {model} are {gan.image_shape}, no pictures: give --output FILE.npz")
     if labels and not gan.num_classes:
         raise click.UsageError(f"{model} is unconditional: it takes no --label")
+    names = class_names_of(model, gan)
     if gan.num_classes:
-        labels = [(labels or range(gan.num_classes))[i % (len(labels) or gan.num_classes)] for i in range(num)]
+        chosen = [_label(text, names, gan.num_classes) for text in labels] or range(gan.num_classes)
+        labels = [chosen[i % len(chosen)] for i in range(num)]
     with usage_errors():
         if output.suffix in ANIMATIONS:
             _write_walk(output, gan, num, frames, labels or None, seed, truncation)
         else:
             images = gan.generate(num, labels or None, seed=seed, truncation=truncation)
-            _write_images(output, images, labels)
+            _write_images(output, images, labels, names)
     click.echo(f"{num:,} samples in {output}")
 
 
@@ -82,7 +86,7 @@ def export(model, export_dir):
     if isinstance(gan, SavedGAN):
         raise click.UsageError(f"{model} is a SavedModel already")
     check_writable(export_dir)
-    click.echo(f"SavedModel in {export_next(gan, export_dir)}")
+    click.echo(f"SavedModel in {export_next(gan, export_dir, class_names_of(model, gan))}")
 
 
 def _check_output(output, suffixes, or_folder=False):
@@ -97,6 +101,17 @@ def _check_output(output, suffixes, or_folder=False):
     return path
 
 
+def _label(text, names, num_classes):
+    """The number of a class: a name comes first, for classes may be called 10, 20 and 30."""
+    if text in names:
+        return names.index(text)
+    try:
+        return int(text)
+    except ValueError:
+        known = f"{', '.join(names[:10])}{', ...' if len(names) > 10 else ''}, or " if names else "only "
+        raise click.UsageError(f"no class {text}: there are {known}numbers from 0 to {num_classes - 1}") from None
+
+
 def _write_walk(output, gan, num, frames, labels, seed, truncation):
     from keras_gan.pictures import columns, image_grid, save_animation
     from keras_gan.sampling import circle
@@ -107,7 +122,7 @@ def _write_walk(output, gan, num, frames, labels, seed, truncation):
     save_animation(output, [image_grid(images, wide) for images in walk])
 
 
-def _write_images(output, images, labels):
+def _write_images(output, images, labels, names):
     import numpy as np
 
     from keras_gan.pictures import columns, image_grid, save_png
@@ -118,7 +133,9 @@ def _write_images(output, images, labels):
     elif output.suffix == ".npz":
         np.savez_compressed(output, images=images, **({"labels": np.asarray(labels)} if labels else {}))
     else:
+        # As a dataset has them, but for names that are no name of a folder.
+        folders = [name if Path(name).name == name else str(label) for label, name in enumerate(names)]
         for i, image in enumerate(images):
-            folder = output / str(labels[i]) if labels else output
+            folder = output / (folders[labels[i]] if folders else str(labels[i])) if labels else output
             folder.mkdir(parents=True, exist_ok=True)
             save_png(folder / f"{i:05d}.png", image)

@@ -240,12 +240,13 @@ def _finish(gan, checkpoint, record, run_dir):
     from keras_gan import checkpoints
     from keras_gan.export import export_next
 
+    names = record.data["class_names"]
     with _said_faults(run_dir, record.options["export_dir"]):
-        version = export_next(gan, record.options["export_dir"])
+        version = export_next(gan, record.options["export_dir"], names)
     with _said_faults(run_dir, run_dir):
         # Last, for it says that the run is complete.
         checkpoints.copy(checkpoint.newest(), run_dir / "model.keras")
-    label = " --label 7" if (gan.num_classes or 0) > 7 else ""
+    label = f" --label {shlex.quote(names[min(7, len(names) - 1)])}" if gan.num_classes else ""
     click.echo(f"\nRun folder   {run_dir}")
     click.echo(f"Samples      {max((run_dir / 'samples').glob('*.png'))}")
     if checkpoint.best is not None:
