@@ -157,6 +157,8 @@ class Config:
             raise ValueError(f"batch_size must be a multiple of packing, got {self.batch_size} and {self.packing}")
         if self.adaptive_augmentation and self.augmentation == "none":
             raise ValueError("adaptive_augmentation needs an augmentation, such as default")
+        if self.augmentation == "none" and self.augmentation_probability != Config.augmentation_probability:
+            raise ValueError("augmentation_probability needs an augmentation, such as default")
         transformations(self.augmentation)
 
 
@@ -227,6 +229,7 @@ _POSITIVE = (
 )
 _POSITIVE += ("generator_width", "discriminator_width", "decay_rate")
 _NOT_NEGATIVE = ("generator_learning_rate", "discriminator_learning_rate", "warmup_steps", "seed", *REGULARIZERS)
+_KINDS = {int: "a whole number", float: "a number"}
 _BELOW_ONE = ("beta_1", "beta_2", "ema_decay", "dropout", "label_smoothing")
 
 
@@ -263,9 +266,11 @@ def transformations(text):
 
 def choose(kind, name, options):
     if not name:
-        raise ValueError(f"a {kind} is missing: names are joined by +, as in {'+'.join(list(options)[:2])}")
+        raise ValueError(f"{kind}: a name is missing; several are joined by +, as in {'+'.join(list(options)[:2])}")
+    if "," in name:
+        raise ValueError(f"unknown {kind} {name!r}: several are joined by +, as in {name.replace(',', '+')}")
     if name not in options:
-        near = difflib.get_close_matches(name, options, n=2)
+        near = difflib.get_close_matches(name.lower(), options, n=2)
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(options)}"
         raise ValueError(f"unknown {kind} {name!r}: {hint}")
     return options[name] if isinstance(options, dict) else name
@@ -282,4 +287,4 @@ def _parse(key, text, kind):
     try:
         return kinds[0](text)
     except ValueError:
-        raise ValueError(f"{key} must be {kinds[0].__name__}, got {text!r}") from None
+        raise ValueError(f"{key} must be {_KINDS[kinds[0]]}, got {text!r}") from None

@@ -85,7 +85,7 @@ def test_names_joined_by_plus_are_a_combination(images):
     ("settings", "message"),
     [
         ({"generator": "dcgan+dcgam"}, "unknown generator 'dcgam'"),
-        ({"generator": "dcgan+"}, "a generator is missing: names are joined by"),
+        ({"generator": "dcgan+"}, "generator: a name is missing; several are joined by"),
         ({"loss": "hinge+hinge"}, "2 losses .* for 1 of the discriminator"),
         ({"discriminator_share_until": "dense"}, r"is for several, such as discriminator=dcgan\+dcgan"),
         ({"packing": 3}, "multiple of packing, got 64 and 3"),
@@ -198,7 +198,7 @@ def test_override():
     [
         ({"lossy": "hinge"}, "unknown setting 'lossy': did you mean loss"),
         ({"loss": "hinges"}, "unknown loss 'hinges': did you mean hinge"),
-        ({"latent_dim": "many"}, "latent_dim must be int, got 'many'"),
+        ({"latent_dim": "many"}, "latent_dim must be a whole number, got 'many'"),
         ({"latent_dim": "0"}, "latent_dim must be greater than 0"),
         ({"r1": "-1"}, "r1 must be a number from 0 on"),
         ({"r1": "nan"}, "r1 must be a number from 0 on"),
@@ -215,7 +215,12 @@ def test_override():
         ({"loss": "hinge", "label_smoothing": "0.1"}, "the loss hinge has no target to smooth"),
         ({"dropout": "1"}, r"dropout must be in \[0, 1\)"),
         ({"augmentation": "translation+spin"}, "unknown augmentation 'spin'"),
+        ({"augmentation": "translation,cutout"}, "unknown augmentation 'translation,cutout': several are joined by"),
+        ({"augmentation": ""}, "augmentation: a name is missing"),
+        ({"augmentation_probability": "1"}, "augmentation_probability needs an augmentation"),
         ({"adaptive_augmentation": "true"}, "adaptive_augmentation needs an augmentation"),
+        ({"R1": "0.3"}, "unknown setting 'R1': did you mean r1"),
+        ({"r1": "much"}, "r1 must be a number, got 'much'"),
     ],
 )
 def test_wrong_settings_are_refused(settings, message):

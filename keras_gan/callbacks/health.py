@@ -16,8 +16,9 @@ HEALTHY = "healthy"
 # What to do about each trouble, in the order in which they are looked for.
 ADVICE = {
     "diverged": (
-        "the discriminator's scores know no bound. Penalise its gradients (r1, or gradient_penalty with the loss "
-        "wasserstein), or normalise it (spectral_normalization), and lower its learning rate"
+        "the discriminator's scores know no bound. Lower its learning rate if it is high for the network; penalise its "
+        "gradients, or more (r1, or gradient_penalty with the loss wasserstein), or normalise it "
+        "(spectral_normalization)"
     ),
     "collapse": (
         "samples are alike, or leave out much that they showed before. Go back to a checkpoint from before; then lower "

@@ -96,11 +96,12 @@ def make_extractor(name, train):
 
 
 def class_names_of(path, gan):
-    """A name for each class, of a run folder or a SavedModel; empty where they are not known."""
+    """A name for each class, of a run folder, a file in it, or a SavedModel; empty where they are not known."""
     from keras_gan import export, runs
 
-    if runs.is_run(path):
-        return tuple(runs.read(path).data["class_names"] or ())
+    for folder in (path, *path.resolve().parents[:2]):
+        if runs.is_run(folder):
+            return tuple(runs.read(folder).data["class_names"] or ())
     return gan.class_names if isinstance(gan, export.SavedGAN) else ()
 
 

@@ -163,13 +163,16 @@ def _train(gan, data, held_out, config, record, run_dir, resume, changed):
             # Of an earlier end, and a copy of its checkpoint: it must not pass for the end of this training.
             model.unlink(missing_ok=True)
             _fit(gan, data, held_out, config, run_dir, limit, checkpoint)
-        for monitor in watch:
-            if monitor.action == "stop" and monitor.state != HEALTHY:
+        troubled = [monitor for monitor in watch if monitor.state != HEALTHY]
+        for monitor in troubled:
+            if monitor.action == "stop":
                 raise click.ClickException(
                     f"the game is in trouble, {monitor.state}, so nothing was exported. {checkpoint.newest()} is the "
-                    "end of it; try other settings"
+                    "end of it; try other settings, in a new run or with --resume --allow-changes"
                 )
         _finish(gan, checkpoint, record, run_dir)
+        for monitor in troubled:
+            click.echo(f"Warning: at the end the game was in trouble, {monitor.state}: look at the samples first")
     except callbacks.Interrupted as stop:
         name = signal.Signals(stop.signum).name
         raise _stopped(run_dir, f"Stopped at step {int(gan.step):,} by {name}, all is saved.", stop.signum) from None
