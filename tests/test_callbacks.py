@@ -81,6 +81,17 @@ def test_schedules_follow_the_clock_where_time_ends_a_run(images, monkeypatch, t
         assert float(model.generator_optimizer.learning_rate) == pytest.approx(0.05)
 
 
+def test_learning_rates_are_in_the_history(images, tmp_path):
+    settings = {"generator_learning_rate": 1e-2, "discriminator_learning_rate": 1e-3, "warmup_steps": 8}
+    gan = presets.build(presets.Config(generator_schedule="step", decay_steps=8, **settings), (8, 8, 1))
+    kept = [callbacks.LearningRates(), callbacks.CSVHistory(tmp_path / "history.csv")]
+    rates = gan.fit(images[0], batch_size=16, epochs=3, verbose=0, callbacks=kept).history
+    # Of steps 4, 8 and 12, of which the last comes after a decay to a half at 8.
+    np.testing.assert_allclose(rates["generator_learning_rate"], [1e-2 * 5 / 8, 5e-3, 5e-3], rtol=1e-5)
+    np.testing.assert_allclose(rates["discriminator_learning_rate"], [1e-3 * 5 / 8, 1e-3, 1e-3], rtol=1e-5)
+    assert "generator_learning_rate" in (tmp_path / "history.csv").read_text().splitlines()[0].split(",")
+
+
 def test_progress_shows_the_time_where_there_is_a_limit(make_gan, images, capsys):
     gan = make_gan()
     gan.fit(

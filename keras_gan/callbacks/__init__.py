@@ -4,7 +4,7 @@ from keras_gan.callbacks.augmentation import AdaptiveAugmentation
 from keras_gan.callbacks.checkpoint import Checkpoint, Interrupted
 from keras_gan.callbacks.evaluation import Evaluation
 from keras_gan.callbacks.health import HealthMonitor
-from keras_gan.callbacks.progress import CSVHistory, Progress, TimeLimit
+from keras_gan.callbacks.progress import CSVHistory, LearningRates, Progress, TimeLimit
 from keras_gan.callbacks.rollback import Diverged, Rollback
 from keras_gan.callbacks.samples import SampleImages, sample_grid
 from keras_gan.callbacks.stateful import StatefulCallback
@@ -17,6 +17,7 @@ __all__ = [
     "Evaluation",
     "HealthMonitor",
     "Interrupted",
+    "LearningRates",
     "Progress",
     "Rollback",
     "SampleImages",

@@ -52,6 +52,18 @@ class TimeLimit(StatefulCallback):
         self._before = state["elapsed"]
 
 
+class LearningRates(keras.callbacks.Callback):
+    """Adds `discriminator_learning_rate` and `generator_learning_rate`, those of the next step, to an epoch's logs.
+
+    For `CSVHistory`, TensorBoard and others after it: schedules, and what a `Rollback` made of the rates, can be seen.
+    """
+
+    def on_epoch_end(self, epoch, logs=None):
+        for player in ("discriminator", "generator"):
+            rate = getattr(self.model, f"{player}_optimizer").learning_rate
+            logs[f"{player}_learning_rate"] = float(keras.ops.convert_to_numpy(rate))
+
+
 class Progress(keras.callbacks.ProgbarLogger):
     """Keras's progress bar, also for runs that end by time; a line an epoch where the output is no terminal.
 

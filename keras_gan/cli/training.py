@@ -206,6 +206,8 @@ def _fit(gan, data, held_out, config, run_dir, limit, checkpoint):
                 *([comparison.evaluation(held_out, config.seed)] if held_out else []),
                 *checkpoint.stateful,
                 callbacks.Progress(limit),
+                # After the progress bar, which has little room.
+                callbacks.LearningRates(),
                 callbacks.SampleImages(run_dir / "samples", run_dir / "logs"),
                 callbacks.CSVHistory(run_dir / "history.csv"),
                 keras.callbacks.TensorBoard(str(run_dir / "logs"), write_graph=False),
