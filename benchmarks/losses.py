@@ -6,8 +6,8 @@
 The conditional preset `dcgan` with each loss, and no penalty, R1 (0.3), a gradient penalty (10), spectral
 normalisation, or R1 and R2 (0.3 each); everything else stays. 2,000 samples are compared with held-out images by the
 dataset's own classifier. A run counts as failed if it diverged, or its samples have a label accuracy below 50 % or
-cover less than a tenth of the real images. Two runs at a time keep two cores busier than one does (`--jobs`). A command
-that was interrupted goes on when it is given again.
+cover less than a tenth of the real images. Several runs at a time (`--jobs`), each with its share of the cores, keep
+these busier than one does. A command that was interrupted goes on when it is given again.
 """
 
 import os
@@ -94,6 +94,8 @@ def main(dataset, seeds, steps, jobs, folder):
     """Prints Markdown tables for each dataset: means over seeds, the smallest and the largest."""
     for name in dataset:
         metrics.dataset_classifier(datasets.load(name))  # Or the first runs would each train one.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, os.cpu_count() // jobs)))  # For the runs' processes.
+    for name in dataset:
         rows = {}
         for key, result in results_of(list(runs(name, seeds, steps)), folder / f"{name}-{steps}", jobs):
             rows.setdefault(key, []).append(result)

@@ -265,9 +265,12 @@ def transformations(text):
 
 
 def choose(kind, name, options):
+    several = kind in (*_MEMBERS, "augmentation")
     if not name:
-        raise ValueError(f"{kind}: a name is missing; several are joined by +, as in {'+'.join(list(options)[:2])}")
-    if "," in name:
+        examples = list(options)[:2]
+        hint = f"several are joined by +, as in {'+'.join(examples)}" if several else f"such as {' or '.join(examples)}"
+        raise ValueError(f"{kind}: a name is missing; {hint}")
+    if "," in name and several:
         raise ValueError(f"unknown {kind} {name!r}: several are joined by +, as in {name.replace(',', '+')}")
     if name not in options:
         near = difflib.get_close_matches(name.lower(), options, n=2)

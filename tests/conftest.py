@@ -1,6 +1,10 @@
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Of processes beside one another each has its share of the cores: more threads only wait for each other.
+os.environ.setdefault(
+    "TF_NUM_INTRAOP_THREADS", str(max(1, os.cpu_count() // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
+)
 
 import keras
 import numpy as np
