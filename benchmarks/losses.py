@@ -55,6 +55,7 @@ def runs(dataset: str, seeds: int, steps: int):
 
 def results_of(keyed, folder, jobs: int):
     """Pairs of a key and what came of its run."""
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, os.cpu_count() // jobs)))  # Of each run's process.
 
     def start(run):
         where = folder / f"{run.name}-seed-{run.config['seed']}"
@@ -94,8 +95,6 @@ def main(dataset, seeds, steps, jobs, folder):
     """Prints Markdown tables for each dataset: means over seeds, the smallest and the largest."""
     for name in dataset:
         metrics.dataset_classifier(datasets.load(name))  # Or the first runs would each train one.
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, os.cpu_count() // jobs)))  # For the runs' processes.
-    for name in dataset:
         rows = {}
         for key, result in results_of(list(runs(name, seeds, steps)), folder / f"{name}-{steps}", jobs):
             rows.setdefault(key, []).append(result)
