@@ -152,6 +152,7 @@ class Config:
         _check_ranges(self)
         for player in PLAYERS:
             _check_player(self, player)
+        _check_schedules(self)
         _check_loss(self)
         if self.batch_size % self.packing:
             raise ValueError(f"batch_size must be a multiple of packing, got {self.batch_size} and {self.packing}")
@@ -180,6 +181,16 @@ def _check_ranges(config):
             raise ValueError(f"{name} must be in [0, 1), got {getattr(config, name)}")
 
 
+def _check_schedules(config):
+    schedules = {getattr(config, f"{player}_schedule") for player in PLAYERS}
+    if "step" in schedules and not config.decay_steps:
+        raise ValueError("the schedule step needs decay_steps")
+    if config.decay_steps and schedules == {"constant"}:
+        raise ValueError("decay_steps needs a schedule, such as generator_schedule=cosine")
+    if config.decay_rate != Config.decay_rate and "step" not in schedules:
+        raise ValueError("decay_rate is for the schedule step: set generator_schedule or discriminator_schedule")
+
+
 def _check_loss(config):
     parts = members(config.loss)
     heads = len(members(config.discriminator))
@@ -195,9 +206,7 @@ def members(text: str) -> list[str]:
 
 
 def _check_player(config, player):
-    families, schedule = members(getattr(config, player)), getattr(config, f"{player}_schedule")
-    if schedule == "step" and not config.decay_steps:
-        raise ValueError("the schedule step needs decay_steps")
+    families = members(getattr(config, player))
     if {*families} != {"resnet"} and getattr(config, f"{player}_initializer") == "small_residual":
         raise ValueError(f"the initializer small_residual is for resnet, not {getattr(config, player)}")
     if {*families} == {"mlp"} and getattr(config, f"{player}_width"):

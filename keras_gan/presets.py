@@ -143,8 +143,7 @@ def build(
     if config.conditional and not num_classes:
         raise ValueError(f"{config.dataset} has no labels: train it with --unconditional")
     num_classes = num_classes if config.conditional else None
-    if config.epochs and steps_per_epoch and not config.decay_steps:
-        config = dataclasses.replace(config, decay_steps=config.epochs * steps_per_epoch)
+    end = config.decay_steps or (config.epochs or 0) * (steps_per_epoch or 0)
     keras.utils.set_random_seed(config.seed % 2**32)
     with dtype_policy(resolve_precision(config.precision)):
         generator = _combined(config, "generator", image_shape, num_classes)
@@ -156,7 +155,7 @@ def build(
     parts = [LOSSES[name](**smoothing) for name in members(config.loss)]
     heads = gan.discriminator.outputs[0].shape[-1]
     gan.compile(
-        *(_optimizer(config, player) for player in PLAYERS),
+        *(_optimizer(config, player, end) for player in PLAYERS),
         loss=PerHead(parts) if len(parts) > 1 else parts[0],
         regularizers=[
             make(getattr(config, name), **({"heads": heads} if name == "lecam" else {}))
@@ -206,14 +205,15 @@ def _choices(config, player, family):
     return {name: value for name, value in choices.items() if value is not None}
 
 
-def _optimizer(config, player):
+def _optimizer(config, player, end):
+    """Of a player, whose schedule is over after `end` steps; by the clock if that is 0."""
     name, rate = getattr(config, f"{player}_schedule"), getattr(config, f"{player}_learning_rate")
-    if name == "constant" or config.decay_steps:
-        rate = SCHEDULES[name](rate, config)
-    elif config.minutes and not config.epochs:
-        rate = TimedSchedule(SCHEDULES[name](rate, dataclasses.replace(config, decay_steps=1)))
-    else:
-        raise ValueError(f"the schedule {name} has no end: give decay_steps, minutes, or epochs and their steps")
+    timed = config.minutes and not config.epochs
+    if name != "constant":
+        if not end and not timed:
+            raise ValueError(f"the schedule {name} has no end: give decay_steps, minutes, or epochs and their steps")
+        rate = SCHEDULES[name](rate, dataclasses.replace(config, decay_steps=end or 1))
+        rate = rate if end else TimedSchedule(rate)
     rate = Warmup(rate, config.warmup_steps) if config.warmup_steps else rate
     return OPTIMIZERS[getattr(config, f"{player}_optimizer")](rate, config)
 

@@ -102,16 +102,16 @@ def test_combinations_that_do_not_fit(settings, message):
 @pytest.mark.parametrize(
     ("schedule", "expected"),
     [
-        ("constant", [1.0, 1.0, 1.0, 1.0]),
-        ("step", [1.0, 1.0, 0.3, 0.09]),
-        ("linear", [1.0, 0.5, 0.0, 0.0]),
-        ("cosine", [1.0, 0.5, 0.0, 0.0]),
+        ({}, [1.0, 1.0, 1.0, 1.0]),
+        ({"schedule": "step", "decay_steps": 10, "decay_rate": 0.3}, [1.0, 1.0, 0.3, 0.09]),
+        ({"schedule": "linear", "decay_steps": 10}, [1.0, 0.5, 0.0, 0.0]),
+        ({"schedule": "cosine", "decay_steps": 10}, [1.0, 0.5, 0.0, 0.0]),
     ],
 )
 @pytest.mark.parametrize("player", ["generator", "discriminator"])
 def test_schedules_are_their_closed_forms(schedule, expected, player):
-    settings = {f"{player}_schedule": schedule, f"{player}_learning_rate": 0.01, "decay_steps": 10, "decay_rate": 0.3}
-    gan = presets.build(presets.Config(**settings), (8, 8, 1))
+    settings = {f"{player}_schedule" if key == "schedule" else key: value for key, value in schedule.items()}
+    gan = presets.build(presets.Config(**settings, **{f"{player}_learning_rate": 0.01}), (8, 8, 1))
     optimizer = getattr(gan, f"{player}_optimizer")
     rates = []
     for step in (0, 5, 10, 20):
@@ -133,7 +133,8 @@ def test_a_schedule_without_an_end_of_its_own_lasts_the_epochs():
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
 def test_warmup_rises_linearly_to_the_schedule(schedule, tmp_path):
-    config = presets.Config(generator_schedule=schedule, generator_learning_rate=0.01, decay_steps=100, warmup_steps=4)
+    ends = {} if schedule == "constant" else {"decay_steps": 100}
+    config = presets.Config(generator_schedule=schedule, generator_learning_rate=0.01, warmup_steps=4, **ends)
     gan = presets.build(config, (8, 8, 1))
     gan.save(tmp_path / "gan.keras")
     for model in (gan, keras.saving.load_model(tmp_path / "gan.keras")):
@@ -210,6 +211,8 @@ def test_override():
         ({"generator_initializer": "xavier"}, "unknown generator initializer 'xavier'"),
         ({"discriminator_schedule": "cosin"}, "unknown discriminator schedule 'cosin': did you mean cosine"),
         ({"generator_schedule": "step", "epochs": "9"}, "the schedule step needs decay_steps"),
+        ({"decay_steps": "9"}, "decay_steps needs a schedule, such as generator_schedule=cosine"),
+        ({"generator_schedule": "cosine", "decay_rate": "0.9"}, "decay_rate is for the schedule step"),
         ({"generator_initializer": "small_residual"}, "small_residual is for resnet, not dcgan"),
         ({"generator": "mlp", "generator_width": "9"}, "generator_width is for dcgan and resnet, not mlp"),
         ({"loss": "hinge", "label_smoothing": "0.1"}, "the loss hinge has no target to smooth"),
