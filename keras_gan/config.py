@@ -52,12 +52,12 @@ OPTIMIZERS = {
     "sgd": lambda rate, config: keras.optimizers.SGD(rate, momentum=config.beta_1),
 }
 SCHEDULES = {
-    "constant": lambda rate, config: rate,
-    "step": lambda rate, config: keras.optimizers.schedules.ExponentialDecay(
-        rate, config.decay_steps, config.decay_rate, staircase=True
+    "constant": lambda rate, steps, factor: rate,
+    "step": lambda rate, steps, factor: keras.optimizers.schedules.ExponentialDecay(
+        rate, steps, factor, staircase=True
     ),
-    "linear": lambda rate, config: keras.optimizers.schedules.PolynomialDecay(rate, config.decay_steps, 0.0),
-    "cosine": lambda rate, config: keras.optimizers.schedules.CosineDecay(rate, config.decay_steps),
+    "linear": lambda rate, steps, factor: keras.optimizers.schedules.PolynomialDecay(rate, steps, 0.0),
+    "cosine": lambda rate, steps, factor: keras.optimizers.schedules.CosineDecay(rate, steps),
 }
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 

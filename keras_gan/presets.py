@@ -208,12 +208,12 @@ def _choices(config, player, family):
 def _optimizer(config, player, end):
     """Of a player, whose schedule is over after `end` steps; by the clock if that is 0."""
     name, rate = getattr(config, f"{player}_schedule"), getattr(config, f"{player}_learning_rate")
-    timed = config.minutes and not config.epochs
-    if name != "constant":
-        if not end and not timed:
-            raise ValueError(f"the schedule {name} has no end: give decay_steps, minutes, or epochs and their steps")
-        rate = SCHEDULES[name](rate, dataclasses.replace(config, decay_steps=end or 1))
-        rate = rate if end else TimedSchedule(rate)
+    if name == "constant" or end:
+        rate = SCHEDULES[name](rate, end, config.decay_rate)
+    elif config.minutes and not config.epochs:
+        rate = TimedSchedule(SCHEDULES[name](rate, 1, config.decay_rate))
+    else:
+        raise ValueError(f"the schedule {name} has no end: give decay_steps, minutes, or epochs and their steps")
     rate = Warmup(rate, config.warmup_steps) if config.warmup_steps else rate
     return OPTIMIZERS[getattr(config, f"{player}_optimizer")](rate, config)
 

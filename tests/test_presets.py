@@ -100,18 +100,18 @@ def test_combinations_that_do_not_fit(settings, message):
 
 
 @pytest.mark.parametrize(
-    ("schedule", "expected"),
+    ("schedule", "settings", "expected"),
     [
-        ({}, [1.0, 1.0, 1.0, 1.0]),
-        ({"schedule": "step", "decay_steps": 10, "decay_rate": 0.3}, [1.0, 1.0, 0.3, 0.09]),
-        ({"schedule": "linear", "decay_steps": 10}, [1.0, 0.5, 0.0, 0.0]),
-        ({"schedule": "cosine", "decay_steps": 10}, [1.0, 0.5, 0.0, 0.0]),
+        ("constant", {}, [1.0, 1.0, 1.0, 1.0]),
+        ("step", {"decay_steps": 10, "decay_rate": 0.3}, [1.0, 1.0, 0.3, 0.09]),
+        ("linear", {"decay_steps": 10}, [1.0, 0.5, 0.0, 0.0]),
+        ("cosine", {"decay_steps": 10}, [1.0, 0.5, 0.0, 0.0]),
     ],
 )
 @pytest.mark.parametrize("player", ["generator", "discriminator"])
-def test_schedules_are_their_closed_forms(schedule, expected, player):
-    settings = {f"{player}_schedule" if key == "schedule" else key: value for key, value in schedule.items()}
-    gan = presets.build(presets.Config(**settings, **{f"{player}_learning_rate": 0.01}), (8, 8, 1))
+def test_schedules_are_their_closed_forms(schedule, settings, expected, player):
+    of_player = {f"{player}_schedule": schedule, f"{player}_learning_rate": 0.01}
+    gan = presets.build(presets.Config(**of_player, **settings), (8, 8, 1))
     optimizer = getattr(gan, f"{player}_optimizer")
     rates = []
     for step in (0, 5, 10, 20):
