@@ -13,12 +13,16 @@ GENERATORS = {
     "mlp": networks.mlp_generator,
     "dcgan": networks.dcgan_generator,
     "resnet": networks.resnet_generator,
+    "progressive": networks.progressive_generator,
 }
 DISCRIMINATORS = {
     "mlp": networks.mlp_discriminator,
     "dcgan": networks.dcgan_discriminator,
     "resnet": networks.resnet_discriminator,
+    "progressive": networks.progressive_discriminator,
 }
+# Those that have residual blocks.
+RESIDUAL = {"generator": {"resnet", "progressive"}, "discriminator": {"resnet"}}
 LOSSES = {
     "non_saturating": losses.NonSaturating,
     "minimax": losses.Minimax,
@@ -70,11 +74,11 @@ class Config:
         dataset: `digits`, the name of a TFDS image dataset, or a folder.
         image_size: pixels to resize images to, both ways; as they are when `None`.
         conditional: whether the networks take labels.
-        generator, discriminator: network families, `mlp`, `dcgan` or `resnet`; several joined by + are a mixture of
-            generators or an ensemble of discriminators, such as `dcgan+dcgan`.
+        generator, discriminator: network families, `mlp`, `dcgan`, `resnet` or `progressive`; several joined by + are
+            a mixture of generators or an ensemble of discriminators, such as `dcgan+dcgan`.
         generator_share_until, discriminator_share_until: of several, the name of the last layer that they share.
         packing: samples that the discriminator judges together; 1 for each by itself.
-        generator_width, discriminator_width: channels of `dcgan` and `resnet`; the family's own when `None`.
+        generator_width, discriminator_width: channels of all families but `mlp`; the family's own when `None`.
         generator_initializer, discriminator_initializer: one of `INITIALIZERS`; the family's own when `None`.
         spectral_normalization, dropout: of the discriminator.
         latent_dim: length of the latents.
@@ -207,10 +211,11 @@ def members(text: str) -> list[str]:
 
 def _check_player(config, player):
     families = members(getattr(config, player))
-    if {*families} != {"resnet"} and getattr(config, f"{player}_initializer") == "small_residual":
-        raise ValueError(f"the initializer small_residual is for resnet, not {getattr(config, player)}")
+    if not {*families} <= RESIDUAL[player] and getattr(config, f"{player}_initializer") == "small_residual":
+        blocks = " and ".join(sorted(RESIDUAL[player]))
+        raise ValueError(f"the {player}'s initializer small_residual is for {blocks}, not {getattr(config, player)}")
     if {*families} == {"mlp"} and getattr(config, f"{player}_width"):
-        raise ValueError(f"{player}_width is for dcgan and resnet, not mlp")
+        raise ValueError(f"{player}_width is for networks of convolutions, not mlp")
     if len(families) == 1 and getattr(config, f"{player}_share_until"):
         raise ValueError(f"{player}_share_until is for several, such as {player}={families[0]}+{families[0]}")
 

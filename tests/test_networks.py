@@ -5,11 +5,13 @@ import pytest
 from keras_gan import networks
 from keras_gan.gan import GAN
 from keras_gan.layers import SpectralNormalization
+from keras_gan.pretrained import load_pretrained
 
 FAMILIES = {
     "mlp": (networks.mlp_generator, networks.mlp_discriminator),
     "dcgan": (networks.dcgan_generator, networks.dcgan_discriminator),
     "resnet": (networks.resnet_generator, networks.resnet_discriminator),
+    "progressive": (networks.progressive_generator, networks.progressive_discriminator),
 }
 SHAPES = [(8, 8, 1), (28, 28, 1), (5, 9, 2), (33, 20, 3), (16, 64, 4)]
 
@@ -86,7 +88,7 @@ def test_round_trip(family, num_classes, tmp_path):
         np.testing.assert_array_equal(network(inputs), loaded(inputs))
 
 
-@pytest.mark.parametrize("family", ["dcgan", "resnet"])
+@pytest.mark.parametrize("family", ["dcgan", "resnet", "progressive"])
 def test_too_small_images_are_refused(family):
     with pytest.raises(ValueError, match="at least 4 x 4"):
         FAMILIES[family][0]((3, 8, 1))
@@ -116,7 +118,7 @@ def test_spectral_normalization_bounds_every_kernel_while_training(family, num_c
 def test_the_initializer_is_the_one_asked_for(family):
     for make in FAMILIES[family]:
         network = make((16, 16, 1), kernel_initializer={"class_name": "RandomNormal", "config": {"stddev": 0.02}})
-        kernel = next(layer.kernel for layer in network.layers if layer.name.startswith(("dense", "down")))
+        kernel = next(layer.kernel for layer in network.layers if layer.name.startswith(("dense", "down", "from")))
         assert np.std(kernel) == pytest.approx(0.02, rel=0.1)
 
 
@@ -140,3 +142,41 @@ def test_a_residual_path_gathers_nothing_that_all_samples_share(images):
         for layer in blocks:
             assert np.abs(np.mean(layer.kernel, (0, 1, 2))).max() < 1e-6
             assert np.std(layer.kernel) > 0
+
+
+@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize(("small", "large"), [((14, 14, 1), (28, 28, 1)), ((9, 10, 2), (17, 20, 2))])
+def test_grown_networks_begin_as_the_small_ones(small, large, num_classes):
+    trained, grown = [GAN(*networks.progressive(shape, num_classes), seed=0) for shape in (small, large)]
+    for weight in (*trained.generator.weights, *trained.discriminator.weights):
+        weight.assign(keras.random.normal(weight.shape, stddev=0.1, seed=len(weight.shape)))
+    trained.ema_generator.set_weights([weight / 2 for weight in trained.generator.get_weights()])
+
+    reports = load_pretrained(grown, trained)
+
+    assert all(not set(theirs.left_out.values()) - {"not in the pretrained model"} for theirs in reports)
+    latents = keras.random.normal((4, 64), seed=1)
+    labels = keras.ops.one_hot([0, 1, 2, 0], 3)
+    given = [latents, labels] if num_classes else latents
+    for name in ("generator", "ema_generator"):
+        before, after = [
+            keras.Model(network.inputs, network.get_layer("images").input)(given)
+            for network in (getattr(trained, name), getattr(grown, name))
+        ]
+        enlarged = keras.ops.image.resize(before, [2 * side for side in small[:2]], "bilinear")
+        np.testing.assert_allclose(after, enlarged[:, : large[0], : large[1]], rtol=1e-4, atol=1e-5)
+    images = keras.random.uniform((4, *large), -1.0, 1.0, seed=2)
+    pooled = keras.ops.average_pool(images, 2, padding="same")
+    scores = [
+        network([x, labels] if num_classes else x)
+        for network, x in ((grown.discriminator, images), (trained.discriminator, pooled))
+    ]
+    np.testing.assert_allclose(*scores, atol=1e-5)
+
+
+def test_what_begins_at_zero_learns(images):
+    gan = GAN(*networks.progressive((18, 18, 1)))
+    gan.compile()
+    gan.fit(np.pad(images[0], ((0, 0), (5, 5), (5, 5), (0, 0))), batch_size=32, verbose=0)
+    for layer in (gan.generator.get_layer("to_image_2"), gan.discriminator.get_layer("down_1")):
+        assert np.abs(layer.kernel).max() > 0

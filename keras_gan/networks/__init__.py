@@ -3,6 +3,7 @@
 from keras_gan.networks.compose import ensemble, mixture, packed
 from keras_gan.networks.dcgan import dcgan, dcgan_discriminator, dcgan_generator
 from keras_gan.networks.mlp import mlp, mlp_discriminator, mlp_generator
+from keras_gan.networks.progressive import progressive, progressive_discriminator, progressive_generator
 from keras_gan.networks.resnet import resnet, resnet_discriminator, resnet_generator
 
 __all__ = [
@@ -15,6 +16,9 @@ __all__ = [
     "mlp_discriminator",
     "mlp_generator",
     "packed",
+    "progressive",
+    "progressive_discriminator",
+    "progressive_generator",
     "resnet",
     "resnet_discriminator",
     "resnet_generator",

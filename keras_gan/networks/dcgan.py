@@ -114,12 +114,12 @@ def to_logits(images, x, dense, num_classes, spectral_normalization, dropout):
     return [images, labels], layers.Add(dtype="float32", name="conditional_logits")([logits, product])
 
 
-def halved_sizes(image_shape):
-    """Heights and widths from the image down, halved until the shorter side is 8 at most, and at least twice."""
+def halved_sizes(image_shape, times: int = 2):
+    """Heights and widths from the image down, halved until the shorter side is 8 at most, at least so many times."""
     sizes = [tuple(image_shape[:2])]
     if min(sizes[0]) < 4:
         raise ValueError(f"convolutional networks take images of at least 4 x 4 pixels, got {sizes[0]}")
-    while len(sizes) < 3 or min(sizes[-1]) > 8:
+    while len(sizes) <= times or min(sizes[-1]) > 8:
         sizes.append(tuple(-(-side // 2) for side in sizes[-1]))
     return sizes
 

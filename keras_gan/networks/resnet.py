@@ -46,17 +46,17 @@ def resnet_generator(
         `(batch, *image_shape)` in [-1, 1].
     """
     start, *sizes = reversed(halved_sizes(image_shape))
-    init = _Initializers(kernel_initializer, blocks * len(sizes))
+    init = Initializers(kernel_initializer, blocks * len(sizes))
     inputs, x = generator_inputs(latent_dim, num_classes, latent_dim)
     x = layers.Dense(start[0] * start[1] * width, kernel_initializer=init.plain, name="dense")(x)
     x = layers.Reshape((*start, width))(x)
     for stage, size in enumerate(sizes, 1):
         for number in range(1, blocks + 1):
-            x = _block(x, init, f"stage_{stage}_block_{number}")
+            x = block(x, init, f"stage_{stage}_block_{number}")
         x = layers.LeakyReLU(0.2)(x)
         if size is not sizes[-1]:
             options = {"kernel_initializer": init.plain, "kernel_constraint": ZeroMean((0, 1, 3))}
-            x = layers.Conv2DTranspose(_halved(width, stage), 4, 2, "same", name=f"up_{stage}", **options)(x)
+            x = layers.Conv2DTranspose(halved(width, stage), 4, 2, "same", name=f"up_{stage}", **options)(x)
             x = crop(x, size)
     return keras.Model(inputs, to_images(x, image_shape), name="resnet_generator")
 
@@ -87,21 +87,21 @@ def resnet_discriminator(
         `(batch, 1)`.
     """
     stages = len(halved_sizes(image_shape)) - 1
-    init = _Initializers(kernel_initializer, blocks * stages, spectral_normalization)
+    init = Initializers(kernel_initializer, blocks * stages, spectral_normalization)
     x = images = keras.Input(image_shape, name="images")
     for stage in range(1, stages + 1):
-        channels = _halved(width, stages - stage)
+        channels = halved(width, stages - stage)
         layer = layers.Conv2D(channels, 4, 2, "same", kernel_initializer=init.plain, name=f"down_{stage}")
         x = spectral(layer, spectral_normalization)(x)
         for number in range(1, blocks + 1):
-            x = _block(x, init, f"stage_{stage}_block_{number}", spectral_normalization)
+            x = block(x, init, f"stage_{stage}_block_{number}", spectral_normalization)
         x = layers.LeakyReLU(0.2)(x)
     dense = layers.Dense(4 * width, kernel_initializer=init.plain, name="dense")
     inputs, logits = to_logits(images, x, dense, num_classes, spectral_normalization, dropout)
     return keras.Model(inputs, logits, name="resnet_discriminator")
 
 
-class _Initializers:
+class Initializers:
     """Of what lies on the main path, of a block's first convolution and of its last."""
 
     def __init__(self, name, blocks, spectral_normalization=False):
@@ -114,11 +114,13 @@ class _Initializers:
         self.last = "zeros" if small else self.plain
 
 
-def _halved(width, times):
+def halved(width, times):
+    """Channels after so many halvings."""
     return max(1, width >> times)
 
 
-def _block(x, init, name, spectral_normalization=False):
+def block(x, init, name, spectral_normalization=False):
+    """`x` and what two convolutions make of it."""
     branch, width = x, x.shape[-1]
     for number, initializer in enumerate((init.first, init.last), 1):
         options = {"kernel_initializer": initializer, "kernel_constraint": ZeroMean((0, 1, 2))}

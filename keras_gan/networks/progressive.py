@@ -1,0 +1,114 @@
+"""Networks that grow: first trained on small pictures, where a step is cheap, then with more layers on larger ones.
+
+Layers count from the smallest picture up, so those of a network for 14 x 14 pixels are the first of one for 28 x 28, by
+name and by shape, and `pretrained.load_pretrained` carries them over. What the larger one has more begins at zero: its
+generator then makes the small one's pictures, enlarged, and its discriminator judges as the small one does. Sizes are
+halved until the shorter side is 8 at most, so what is to grow has a shorter side of more.
+
+Source: Karras et al., "Progressive Growing of GANs", arXiv:1710.10196; sums of pictures in place of its fading: Karras
+et al., "Analyzing and Improving the Image Quality of StyleGAN", arXiv:1912.04958, section 4 (input and output skips).
+"""
+
+import keras
+from keras import layers
+
+from keras_gan.layers import ZeroMean, spectral
+from keras_gan.networks.dcgan import crop, halved_sizes, to_logits
+from keras_gan.networks.mlp import generator_inputs
+from keras_gan.networks.resnet import Initializers, block, halved
+
+
+def progressive(image_shape, num_classes: int | None = None, latent_dim: int = 64) -> tuple[keras.Model, keras.Model]:
+    """`progressive_generator` and `progressive_discriminator` with their defaults."""
+    return (
+        progressive_generator(image_shape, num_classes, latent_dim),
+        progressive_discriminator(image_shape, num_classes),
+    )
+
+
+def progressive_generator(
+    image_shape,
+    num_classes: int | None = None,
+    latent_dim: int = 64,
+    width: int = 64,
+    kernel_initializer="small_residual",
+) -> keras.Model:
+    """A dense layer to a small picture, a residual block at each size, and the sum of the pictures that they make.
+
+    Args:
+        image_shape: `(height, width, channels)`, any height and width from 4 pixels on. Images of twice the height and
+            width have one block more.
+        num_classes: for a conditional network; a learned embedding of the label is joined to the latents.
+        latent_dim: length of the latents.
+        width: channels of the smallest picture; half as many at twice the size.
+        kernel_initializer: `small_residual`, as `resnet` has it, or a Keras initializer of all layers that do not begin
+            at zero.
+
+    Returns:
+        functional model, latents `(batch, latent_dim)` [and one-hot labels `(batch, num_classes)`] -> float32 images
+        `(batch, *image_shape)` in [-1, 1].
+    """
+    start, *sizes = reversed(halved_sizes(image_shape, times=1))
+    init = Initializers(kernel_initializer, len(sizes))
+    inputs, x = generator_inputs(latent_dim, num_classes, latent_dim)
+    x = layers.Dense(start[0] * start[1] * width, kernel_initializer=init.plain, name="dense")(x)
+    x = layers.Reshape((*start, width))(x)
+    images = None
+    for number, size in enumerate(sizes, 1):
+        x = layers.LeakyReLU(0.2)(block(x, init, f"block_{number}"))
+        options = {"dtype": "float32", "kernel_initializer": "zeros" if number > 1 else "glorot_uniform"}
+        more = layers.Conv2DTranspose(image_shape[-1], 4, 2, "same", name=f"to_image_{number}", **options)(x)
+        images = crop(more if images is None else layers.Add(dtype="float32")([_twice(images), more]), size)
+        if size is not sizes[-1]:
+            options = {"kernel_initializer": init.plain, "kernel_constraint": ZeroMean((0, 1, 3))}
+            x = layers.Conv2DTranspose(halved(width, number), 4, 2, "same", name=f"up_{number}", **options)(x)
+            x = crop(x, size)
+    images = layers.Activation("tanh", dtype="float32", name="images")(images)
+    return keras.Model(inputs, images, name="progressive_generator")
+
+
+def progressive_discriminator(
+    image_shape,
+    num_classes: int | None = None,
+    width: int = 64,
+    kernel_initializer="he_normal",
+    spectral_normalization: bool = False,
+    dropout: float = 0.0,
+) -> keras.Model:
+    """Strided convolutions that each see the image at their own size too, a dense layer, and for labels a projection.
+
+    Args:
+        image_shape: `(height, width, channels)`, any height and width from 4 pixels on.
+        num_classes: for a conditional network, by projection: `w.h + b + v_label.h` for the features `h`.
+        width: channels of the smallest picture; half as many at twice the size. The dense layer has four times as many.
+        kernel_initializer: Keras initializer of the hidden layers that do not begin at zero.
+        spectral_normalization: whether the kernels are divided by their largest singular value; none begins at zero
+            then.
+        dropout: share of the dense layer's units left out when training, in [0, 1).
+
+    Returns:
+        functional model, images `(batch, *image_shape)` [and one-hot labels `(batch, num_classes)`] -> float32 logits
+        `(batch, 1)`.
+    """
+    stages = len(halved_sizes(image_shape, times=1)) - 1
+
+    def convolution(number, name, initializer):
+        channels = halved(width, number - 1)
+        layer = layers.Conv2D(channels, 4, 2, "same", kernel_initializer=initializer, name=f"{name}_{number}")
+        return spectral(layer, spectral_normalization)
+
+    picture = images = keras.Input(image_shape, name="images")
+    x = convolution(stages, "from_image", kernel_initializer)(picture)
+    for number in range(stages - 1, 0, -1):
+        picture = layers.AveragePooling2D(2, padding="same", dtype="float32")(picture)
+        # The singular value of a kernel of zeros is no divisor.
+        more = convolution(number, "down", kernel_initializer if spectral_normalization else "zeros")
+        seen = convolution(number, "from_image", kernel_initializer)(picture)
+        x = layers.Add()([seen, more(layers.LeakyReLU(0.2)(x))])
+    dense = layers.Dense(4 * width, kernel_initializer=kernel_initializer, name="dense")
+    inputs, logits = to_logits(images, layers.LeakyReLU(0.2)(x), dense, num_classes, spectral_normalization, dropout)
+    return keras.Model(inputs, logits, name="progressive_discriminator")
+
+
+def _twice(images):
+    return layers.UpSampling2D(2, interpolation="bilinear", dtype="float32")(images)
