@@ -184,7 +184,7 @@ def train(folder: Path, gan: kg.GAN, batches, epochs: int | None, minutes: float
     help="Half or a quarter of the generator's size, for dcgan.",
 )
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="How many.")
-@click.option("--steps", type=click.IntRange(min=EPOCH), default=10_500, show_default=True, help="Of 64 images.")
+@click.option("--steps", type=click.IntRange(min=EPOCH), default=10_000, show_default=True, help="Of 64 images.")
 @click.option(
     "--small-steps",
     type=click.IntRange(min=EPOCH),
