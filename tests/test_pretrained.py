@@ -74,3 +74,14 @@ def test_on_the_command_line(run):
     fails(run(*QUICK, "--set", "pretrained=third"), 2, "pretrained: there is no third")
     fails(run(*QUICK, "--set", "pretrained=out"), 2, "SavedModel, which holds no discriminator")
     fails(run(*QUICK[:2], "dcgan", *QUICK[3:], "--set", "pretrained=first"), 2, "the pretrained model does not fit")
+
+
+def test_networks_grow_from_the_command_line(run):
+    networks = ["generator=progressive", "discriminator=progressive", "generator_width=8", "discriminator_width=8"]
+    quick = ["train", "--epochs", "1", "--export-dir", "out", *(part for each in networks for part in ("--set", each))]
+    assert run(*quick, "--set", "image_size=9", "--run-dir", "small").exit_code == 0
+    result = run(*quick, "--set", "image_size=18", "--set", "pretrained=small", "--run-dir", "large")
+    assert result.exit_code == 0, result.output
+    assert "8 of 16 weights of progressive_generator" in result.output
+    assert "left out to_image_2/kernel: not in the pretrained model" in result.output
+    assert "6 of 10 weights of progressive_discriminator" in result.output
