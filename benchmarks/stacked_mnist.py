@@ -135,7 +135,7 @@ def count(images, classifier) -> np.ndarray:
 def score(draw, digits: int, classifier, draws: int = 1) -> tuple[float, float]:
     """Modes, and divergence of their frequencies from equal ones, of images that `draw(number, seed)` gives.
 
-    The means of so many draws.
+    Means over `draws` times as many images as the protocol has, each time counted by themselves.
     """
     # In parts of 26,000, for all of four digits would be large.
     parts = 10 ** (digits - 3)
