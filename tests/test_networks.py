@@ -174,6 +174,13 @@ def test_grown_networks_begin_as_the_small_ones(small, large, num_classes):
     np.testing.assert_allclose(*scores, atol=1e-5)
 
 
+@pytest.mark.parametrize(("blocks", "numbers"), [(None, {1, 2}), (1, {1}), (0, set())])
+def test_progressive_generators_have_as_many_blocks_as_asked_for(blocks, numbers):
+    network = networks.progressive_generator((28, 28, 1), width=8, blocks=blocks)
+    assert {int(layer.name.split("_")[1]) for layer in network.layers if layer.name.startswith("block_")} == numbers
+    assert network(keras.ops.zeros((1, 64))).shape == (1, 28, 28, 1)
+
+
 def test_what_begins_at_zero_learns(images):
     gan = GAN(*networks.progressive((18, 18, 1)))
     gan.compile()

@@ -31,9 +31,10 @@ def progressive_generator(
     num_classes: int | None = None,
     latent_dim: int = 64,
     width: int = 64,
+    blocks: int | None = None,
     kernel_initializer="small_residual",
 ) -> keras.Model:
-    """A dense layer to a small picture, a residual block at each size, and the sum of the pictures that they make.
+    """A dense layer to a small picture, residual blocks from size to size, and the sum of the pictures that they make.
 
     Args:
         image_shape: `(height, width, channels)`, any height and width from 4 pixels on. Images of twice the height and
@@ -41,6 +42,7 @@ def progressive_generator(
         num_classes: for a conditional network; a learned embedding of the label is joined to the latents.
         latent_dim: length of the latents.
         width: channels of the smallest picture; half as many at twice the size.
+        blocks: how many sizes below the image's have a residual block, from the smallest up; each by default.
         kernel_initializer: `small_residual`, as `resnet` has it, or a Keras initializer of all layers that do not begin
             at zero.
 
@@ -55,7 +57,9 @@ def progressive_generator(
     x = layers.Reshape((*start, width))(x)
     images = None
     for number, size in enumerate(sizes, 1):
-        x = layers.LeakyReLU(0.2)(block(x, init, f"block_{number}"))
+        if blocks is None or number <= blocks:
+            x = block(x, init, f"block_{number}")
+        x = layers.LeakyReLU(0.2)(x)
         options = {"dtype": "float32", "kernel_initializer": "zeros" if number > 1 else "glorot_uniform"}
         more = layers.Conv2DTranspose(image_shape[-1], 4, 2, "same", name=f"to_image_{number}", **options)(x)
         images = crop(more if images is None else layers.Add(dtype="float32")([_twice(images), more]), size)
