@@ -118,8 +118,8 @@ def grow(folder: Path, digits: int, batches, small_steps: int, steps: int, seed:
     small = build(lambda: networks(14), lambda rate: rate, seed, rate=2e-3, penalty=0.25)
     minutes = train(folder / "small", small, lambda step: batches(step).map(halved), small_steps // EPOCH)
     # Digits get even while rates are low: more steps at these than a cosine has.
-    decay = {"decay_steps": steps, "end_learning_rate": 0.0, "power": 2.0}
-    schedule = functools.partial(keras.optimizers.schedules.PolynomialDecay, **decay)
+    decay = keras.optimizers.schedules.PolynomialDecay
+    schedule = functools.partial(decay, decay_steps=steps, end_learning_rate=0.0, power=2.0)
     gan = build(lambda: networks(28), schedule, seed, rate=2e-3)
     kg.pretrained.load_pretrained(gan, small)
     return gan, minutes
