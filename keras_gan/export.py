@@ -3,7 +3,8 @@
 Signatures (N is any number of rows; each output has N rows, so servers may batch requests):
 
 - `generate`, also `serving_default`: `seed` int64 `(N,)` [and `label` int64 `(N,)`] -> `image` uint8 `(N, h, w, c)`.
-  A row depends on its own seed and label alone: the same at any batch size, and the same as `GAN.generate`.
+  A row depends on its own seed and label alone, whatever the batch, and is what `GAN.generate` gives. Sums in another
+  order, of another batch size or machine, may round a pixel to the level beside it.
 - `generate_from_latents`: `latents` float32 `(N, latent_dim)` [and `label`] -> `image`.
 - `generate_png`: as `generate` -> `image_bytes` string `(N,)`.
 - `discriminate`: `image` uint8 [and `label`] -> `logit` float32 `(N,)`, the mean over patches and heads. A packed

@@ -227,7 +227,8 @@ class GAN(keras.Model):
     def generate(self, num: int, labels=None, seed: int = 0, truncation: float | None = None) -> np.ndarray:
         """Samples of the averaged generator.
 
-        Sample `i` depends on `seed + i`, its label and `truncation` alone, however many are asked for.
+        Sample `i` depends on `seed + i`, its label and `truncation` alone, however many are asked for (sums in another
+        order may round a pixel to the level beside it).
 
         Args:
             num: how many, an int >= 1.

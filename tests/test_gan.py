@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from same import same_images
 
 import keras_gan as kg
 from keras_gan import gan as gan_module
@@ -202,7 +203,7 @@ def test_generate_depends_on_seed_and_label_alone(make_gan, images):
     gan.fit(batches(*images), verbose=0)
     some = gan.generate(6, labels=2, seed=10)
     assert some.dtype == np.uint8
-    np.testing.assert_array_equal(some[4:], gan.generate(2, labels=[2, 2], seed=14))
+    same_images(some[4:], gan.generate(2, labels=[2, 2], seed=14))
     np.testing.assert_array_equal(gan.generate(4), gan.generate(4, labels=[0, 1, 2, 0]))
     np.testing.assert_array_equal(gan.generate(1, labels=1), gan.generate(1, labels=np.eye(3)[[1]]))
     assert not np.array_equal(some[0], gan.generate(1, labels=0, seed=10)[0])

@@ -19,6 +19,7 @@ import serving_double
 import tensorflow as tf
 from commands import fails
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
+from same import same_images
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2, prediction_service_pb2_grpc
 from tensorflow_serving.config import model_server_config_pb2
@@ -94,9 +95,9 @@ def test_the_c_api_runs_every_signature_without_python_tensorflow(models):
     assert done.returncode == 0, done.stderr
     answers = dict(zip(fed, json.loads(done.stdout.splitlines()[-1])))
     for name in ("generate", "serving_default"):
-        np.testing.assert_array_equal(np.reshape(answers[name]["values"], answers[name]["shape"]), image)
+        same_images(np.reshape(answers[name]["values"], answers[name]["shape"]).astype("uint8"), image)
     for data, one in zip(answers["generate_png"]["values"], image):
-        np.testing.assert_array_equal(tf.io.decode_png(base64.b64decode(data)), one)
+        same_images(tf.io.decode_png(base64.b64decode(data)), one)
     assert answers["generate_from_latents"]["shape"] == [2, 8, 8, 1]
     logits = gan.discriminator([image / np.float32(127.5) - 1.0, np.eye(3, dtype="float32")[[1, 2]]])[:, 0]
     np.testing.assert_allclose(answers["discriminate"]["values"], logits, atol=1e-4)
@@ -115,7 +116,7 @@ def test_saved_model_cli_shows_and_runs(models, tmp_path):
     subprocess.run(
         [*command, "run", *folder, *arguments, "--outdir", tmp_path], capture_output=True, text=True, check=True
     )
-    np.testing.assert_array_equal(np.load(tmp_path / "image.npy"), gan.generate(1, labels=1, seed=5))
+    same_images(np.load(tmp_path / "image.npy"), gan.generate(1, labels=1, seed=5))
 
 
 def test_every_warmup_request_replays(models):
@@ -226,14 +227,23 @@ def ports(request, models):
         yield found
 
 
-def predict(ports, inputs, signature="generate", model="digits"):
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name, request.model_spec.signature_name = model, signature
-    for key, value in inputs.items():
-        request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+@pytest.fixture(scope="module")
+def predict(ports):
+    """Function that asks the server over gRPC."""
+    # One channel for all requests and threads, as gRPC advises.
     with grpc.insecure_channel(f"127.0.0.1:{ports[0]}") as channel:
-        answer = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=30)
-    return {key: tf.make_ndarray(value) for key, value in answer.outputs.items()}
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+        def ask(inputs, signature="generate", model="digits"):
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name, request.model_spec.signature_name = model, signature
+            for key, value in inputs.items():
+                request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+            # So long that only a server that never answers is late.
+            answer = stub.Predict(request, timeout=300)
+            return {key: tf.make_ndarray(value) for key, value in answer.outputs.items()}
+
+        yield ask
 
 
 def post(ports, body, path="digits:predict"):
@@ -246,13 +256,13 @@ def int64(*values):
     return np.array(values, "int64")
 
 
-def test_grpc_gives_what_the_model_gives(models, ports):
+def test_grpc_gives_what_the_model_gives(models, predict):
     _, gan = models
     expected = gan.generate(2, labels=[2, 0], seed=3)
     inputs = {"seed": int64(3, 4), "label": int64(2, 0)}
-    np.testing.assert_array_equal(predict(ports, inputs)["image"], expected)
-    for data, image in zip(predict(ports, inputs, "generate_png")["image_bytes"], expected):
-        np.testing.assert_array_equal(serving_double.bytes_to_image(data), image)
+    same_images(predict(inputs)["image"], expected)
+    for data, image in zip(predict(inputs, "generate_png")["image_bytes"], expected):
+        same_images(serving_double.bytes_to_image(data), image)
 
 
 GRAY = [[[128], [128]], [[128], [128]]]
@@ -278,7 +288,7 @@ def test_rest_gives_bytes_as_base64(models, ports):
     ((only,),) = (row.items() for row in post(ports, body)["predictions"])
     assert only[0] == "b64"
     image = serving_double.bytes_to_image(base64.b64decode(only[1]))
-    np.testing.assert_array_equal(image, models[1].generate(1, labels=2, seed=3)[0])
+    same_images(image, models[1].generate(1, labels=2, seed=3)[0])
 
 
 MISTAKES = {
@@ -298,12 +308,12 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_an_error_and_the_server_lives(ports, mistake):
+def test_a_mistake_is_an_error_and_the_server_lives(predict, mistake):
     inputs, signature, message = MISTAKES[mistake]
     with pytest.raises(grpc.RpcError) as caught:
-        predict(ports, inputs, signature, "letters" if mistake == "no such model" else "digits")
+        predict(inputs, signature, "letters" if mistake == "no such model" else "digits")
     assert message in caught.value.details()
-    assert predict(ports, {"seed": int64(0), "label": int64(0)})["image"].shape == (1, 8, 8, 1)
+    assert predict({"seed": int64(0), "label": int64(0)})["image"].shape == (1, 8, 8, 1)
 
 
 @pytest.mark.parametrize(
@@ -338,17 +348,17 @@ def test_a_new_version_is_taken_up_and_an_old_one_can_be_asked_for(tmp_path):
         assert post(ports, body, "gray:predict") == {"predictions": [GRAY]}
 
 
-def test_a_thousand_requests_of_sixteen_clients(models, ports):
+def test_a_thousand_requests_of_sixteen_clients(models, predict):
     _, gan = models
     expected = gan.generate(1000, seed=0)
 
     def ask(seed):
         start = time.perf_counter()
-        (image,) = predict(ports, {"seed": int64(seed), "label": int64(seed % 3)})["image"]
+        (image,) = predict({"seed": int64(seed), "label": int64(seed % 3)})["image"]
         return image, time.perf_counter() - start
 
     with concurrent.futures.ThreadPoolExecutor(16) as clients:
         images, times = zip(*clients.map(ask, range(1000)))
-    np.testing.assert_array_equal(images, expected)
+    same_images(images, expected)
     middle, late = np.percentile(times, [50, 99])
     print(f"1,000 requests of 16 clients: median {1e3 * middle:.1f} ms, 99th percentile {1e3 * late:.1f} ms")
