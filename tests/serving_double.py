@@ -1,13 +1,16 @@
 """A stand-in for `tensorflow_model_server`, for tests: PredictionService over gRPC, and the REST API's predict.
 
 It follows https://www.tensorflow.org/tfx/serving/api_rest and TF Serving's `predict.proto`; the model runs in
-TensorFlow. Models are found as the server finds them: each folder of a root, its highest version.
+TensorFlow, in a process of its own: `python serving_double.py FOLDER`, which prints both ports. Models are found as the
+server finds them: each folder of a root, its highest version.
 """
 
 import base64
 import contextlib
 import http.server
 import json
+import subprocess
+import sys
 import threading
 from concurrent import futures
 from pathlib import Path
@@ -147,9 +150,20 @@ def handler(models):
     return Handler
 
 
+def bytes_to_image(data):
+    return np.asarray(tf.io.decode_png(data))
+
+
 @contextlib.contextmanager
 def serve(root):
-    """Serves a folder of models; gives the ports of gRPC and REST."""
+    """Serves a folder of models in another process; gives the ports of gRPC and REST."""
+    command = [sys.executable, __file__, str(root)]
+    # It serves until its input ends, which is when this does.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield tuple(int(port) for port in process.stdout.readline().split())
+
+
+def main(root):
     models = Models(root)
     server = grpc.server(futures.ThreadPoolExecutor(16))
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Predictions(models), server)
@@ -157,16 +171,13 @@ def serve(root):
     server.start()
     rest = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(models))
     rest.daemon_threads = True
-    thread = threading.Thread(target=rest.serve_forever)
-    thread.start()
-    try:
-        yield grpc_port, rest.server_address[1]
-    finally:
-        rest.shutdown()
-        thread.join()
-        rest.server_close()
-        server.stop(None).wait()
+    threading.Thread(target=rest.serve_forever).start()
+    print(grpc_port, rest.server_address[1], flush=True)
+    sys.stdin.read()
+    rest.shutdown()
+    rest.server_close()
+    server.stop(None).wait()
 
 
-def bytes_to_image(data):
-    return np.asarray(tf.io.decode_png(data))
+if __name__ == "__main__":
+    main(sys.argv[1])
