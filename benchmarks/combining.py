@@ -72,7 +72,7 @@ def run(folder: Path, way: str, minutes: float, seed: int, data, classifier) -> 
         print(f"Training in {folder}", flush=True)
         gan = stacked.build(
             lambda: tuple(make() for make in WAYS[way]),
-            lambda rate: kg.updates.TimedSchedule(keras.optimizers.schedules.CosineDecay(rate, 1)),
+            lambda rate: kg.optimizers.TimedSchedule(keras.optimizers.schedules.CosineDecay(rate, 1)),
             seed,
         )
         stacked.train(folder, gan, functools.partial(stacked.combinations, data, 3, seed), None, minutes)

@@ -18,9 +18,9 @@ import click
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import datasets, presets, updates
+from keras_gan import datasets, optimizers, presets
 
-GUARDED = updates.apply_if_finite
+GUARDED = optimizers.apply_if_finite
 
 
 def unguarded(tape, loss, scaled, network, optimizer, then=lambda: None):
@@ -31,10 +31,10 @@ def unguarded(tape, loss, scaled, network, optimizer, then=lambda: None):
 
 
 def compiled_step(preset, update):
-    updates.apply_if_finite = update
+    optimizers.apply_if_finite = update
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 255, (1280, 28, 28, 1), dtype="uint8"), rng.integers(0, 10, 1280)
-    config = presets.override(presets.preset(preset), {"conditional": "true"})
+    config = presets.preset(preset).replace(conditional=True)
     gan = presets.build(config, (28, 28, 1), 10)
     batches = iter(datasets.from_arrays(images, labels).batches(config.batch_size))
     gan.make_train_function()

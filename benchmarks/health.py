@@ -11,8 +11,8 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import contextlib
 import io
+import logging
 
 import click
 import keras
@@ -75,7 +75,7 @@ def play(data, title: str, preset: str, settings: dict, steps: int):
     """What the watch said: pairs of a step and a state."""
     constant = {f"{player}_schedule": "constant" for player in ("generator", "discriminator")}
     settings = {"conditional": "true", "dataset": data.name, **constant, **settings}
-    config = kg.presets.override(kg.presets.preset(preset), settings)
+    config = kg.presets.preset(preset).replace(**settings)
     gan = kg.presets.build(config, data.image_shape, data.num_classes)
     if title == "batch normalisation with R1":
         gan = batch_normalized(gan)
@@ -87,8 +87,10 @@ def play(data, title: str, preset: str, settings: dict, steps: int):
     monitor = HealthMonitor(data.images[rows], data.labels[rows])
     names = Names(monitor)
     said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        gan.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False, callbacks=[monitor, names])
+    handler = logging.StreamHandler(said)
+    logging.getLogger("keras_gan").addHandler(handler)
+    gan.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False, callbacks=[monitor, names])
+    logging.getLogger("keras_gan").removeHandler(handler)
     notice = [(0, "batch normalisation")] if said.getvalue().startswith("The discriminator has batch norm") else []
     return notice + [seen for seen in names.seen if seen[1] != HEALTHY]
 

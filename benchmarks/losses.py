@@ -15,13 +15,13 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import concurrent.futures
-import dataclasses
 from pathlib import Path
 
 import click
 import numpy as np
 
 from keras_gan import comparison, datasets, metrics, presets
+from keras_gan.training import EPOCH_STEPS
 
 # D2GAN's two are for a discriminator each.
 LOSSES = ("non_saturating", "minimax", "least_squares", "hinge", "wasserstein", "relativistic")
@@ -37,20 +37,20 @@ COLUMNS = {"FCD": 2, "recall": 2, "label accuracy": 3}
 
 
 def runs(dataset: str, seeds: int, steps: int):
-    base = dataclasses.replace(
-        presets.preset("dcgan"),
+    base = presets.preset("dcgan").replace(
         dataset=dataset,
         conditional=True,
         r1=0.0,
         minutes=None,
-        epochs=-(-steps // comparison.EPOCH_STEPS),
+        epochs=-(-steps // EPOCH_STEPS),
+        epoch_steps=EPOCH_STEPS,
         precision=presets.resolve_precision("auto"),
     )
     for loss in LOSSES:
         for penalty, settings in PENALTIES.items():
             for seed in range(seeds):
-                config = dataclasses.replace(base, loss=loss, seed=seed, **settings)
-                yield (loss, penalty), comparison.Run(f"{loss}-{penalty}", dataclasses.asdict(config), SAMPLES)
+                config = base.replace(loss=loss, seed=seed, **settings)
+                yield (loss, penalty), comparison.Run(f"{loss}-{penalty}", config.by_key(), SAMPLES)
 
 
 def results_of(keyed, folder, jobs: int):

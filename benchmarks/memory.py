@@ -46,7 +46,7 @@ class Memory(keras.callbacks.Callback):
 @click.command()
 @click.option("--steps", default=2000, show_default=True)
 def main(steps):
-    config = presets.override(presets.preset("dcgan"), {"conditional": "true", "batch_size": "16"})
+    config = presets.preset("dcgan").replace(conditional=True, batch_size=16)
     train, test = datasets.load("digits"), datasets.load("digits", split="test")
     gan = presets.build(config, train.image_shape, train.num_classes)
     gan.compile(gan.generator_optimizer, gan.discriminator_optimizer, metrics=[PixelDifference("difference")])

@@ -15,7 +15,6 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -62,8 +61,9 @@ def measure(images, test, extractor) -> dict[str, float]:
 
 
 def train(data, settings: dict, steps: int, seed: int):
-    config = kg.presets.override(kg.presets.preset("dcgan"), {"conditional": "true", "seed": str(seed), **settings})
-    config = dataclasses.replace(config, minutes=None, epochs=steps // EPOCH)
+    config = kg.presets.preset("dcgan").replace(
+        conditional=True, seed=seed, minutes=None, epochs=steps // EPOCH, **settings
+    )
     gan = kg.presets.build(config, data.image_shape, data.num_classes, steps_per_epoch=EPOCH)
     adaptive = [kg.callbacks.AdaptiveAugmentation()] if config.adaptive_augmentation else []
     gan.fit(

@@ -121,7 +121,7 @@ def grow(folder: Path, digits: int, batches, small_steps: int, steps: int, seed:
     decay = keras.optimizers.schedules.PolynomialDecay
     schedule = functools.partial(decay, decay_steps=steps, end_learning_rate=0.0, power=2.0)
     gan = build(lambda: networks(28), schedule, seed, rate=2e-3)
-    kg.pretrained.load_pretrained(gan, small)
+    kg.training.load_pretrained(gan, small)
     return gan, minutes
 
 

@@ -7,6 +7,7 @@ from wrapt import when_imported
 __version__ = "0.1.0"
 __all__ = [
     "GAN",
+    "UserError",
     "augmentation",
     "callbacks",
     "comparison",
@@ -17,14 +18,19 @@ __all__ = [
     "losses",
     "metrics",
     "networks",
+    "optimizers",
     "pictures",
     "presets",
-    "pretrained",
     "regularizers",
     "sampling",
-    "serving",
-    "updates",
+    "train",
+    "training",
 ]
+
+# Names that are no modules, with the modules that hold them.
+_HOLDERS = {"GAN": "gan", "UserError": "errors", "train": "training"}
+# What version 0.1.0 called other modules.
+_OLD_NAMES = {"pretrained": "training.pretrained", "serving": "export.serving", "updates": "optimizers"}
 
 
 # Importing this package costs nothing until a part of it is used, so that the command line answers at once. Keras must
@@ -32,15 +38,15 @@ __all__ = [
 # is only half there by then, so these parts import each other as modules, not names out of them.
 @when_imported("keras")
 def _register(_):
-    for name in ("augmentation", "layers", "losses", "regularizers", "updates", "gan", "metrics.streaming"):
+    for name in ("augmentation", "layers", "losses", "regularizers", "optimizers", "gan", "metrics.streaming"):
         importlib.import_module(f"keras_gan.{name}")
 
 
 def __getattr__(name):
-    if name == "GAN":
-        return importlib.import_module("keras_gan.gan").GAN
-    if name in __all__:
-        return importlib.import_module(f"keras_gan.{name}")
+    if name in _HOLDERS:
+        return getattr(importlib.import_module(f"keras_gan.{_HOLDERS[name]}"), name)
+    if name in __all__ or name in _OLD_NAMES:
+        return importlib.import_module(f"keras_gan.{_OLD_NAMES.get(name, name)}")
     raise AttributeError(f"module 'keras_gan' has no attribute {name!r}")
 
 

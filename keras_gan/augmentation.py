@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from keras_gan.errors import UserError
+
 # What changes no letter or digit into another.
 DEFAULT = ("translation", "scale", "rotation", "brightness", "contrast", "saturation", "cutout")
 
@@ -30,7 +32,7 @@ class Augmentation(keras.layers.Layer):
         noise: standard deviation of `noise`, a float >= 0: instance noise is `Augmentation(("noise",), 1.0)`.
 
     Raises:
-        ValueError: if there is no transformation of a name, or the probability is out of range.
+        UserError: if there is no transformation of a name, or the probability is out of range.
 
     Source: Zhao et al. (DiffAugment), arXiv:2006.10738; Karras et al. (ADA), arXiv:2006.06676, appendix B.
     """
@@ -39,11 +41,11 @@ class Augmentation(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", "trainable": False, **kwargs})
         for name in transformations:
             if name not in TRANSFORMATIONS:
-                raise ValueError(f"unknown transformation {name!r}: there are {', '.join(TRANSFORMATIONS)}")
+                raise UserError(f"unknown transformation {name!r}: there are {', '.join(TRANSFORMATIONS)}")
         if not 0.0 <= probability <= 1.0:
-            raise ValueError(f"probability must be in [0, 1], got {probability!r}")
+            raise UserError(f"probability must be in [0, 1], got {probability!r}")
         if not noise >= 0.0:
-            raise ValueError(f"noise must be a number >= 0, got {noise!r}")
+            raise UserError(f"noise must be a number >= 0, got {noise!r}")
         self.transformations = tuple(transformations)
         self.noise = float(noise)
         self.initial_probability = probability

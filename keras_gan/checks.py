@@ -9,29 +9,30 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_gan import sampling
+from keras_gan.errors import UserError
+
 # Marks our own messages among the many lines of an error of TensorFlow.
 _MARK = "keras_gan: "
 
 
 def check_networks(generator, discriminator) -> None:
-    """Raises `ValueError` if the two networks do not fit each other, or are not what `GAN` takes."""
+    """Raises `UserError` if the two networks do not fit each other, or are not what `GAN` takes."""
     for name, network in (("generator", generator), ("discriminator", discriminator)):
         if not isinstance(network, keras.Model) or not getattr(network, "inputs", None):
-            raise ValueError(f"the {name} must be a functional or Sequential keras model with its inputs defined")
+            raise UserError(f"the {name} must be a functional or Sequential keras model with its inputs defined")
         if len(network.inputs) > 2 or len(network.outputs) != 1:
-            raise ValueError(f"the {name} must have one output, and one input or two (the second: one-hot labels)")
+            raise UserError(f"the {name} must have one output, and one input or two (the second: one-hot labels)")
     if len(generator.inputs[0].shape) != 2:
-        raise ValueError(f"the generator's latents must be (batch, latent_dim), got {generator.inputs[0].shape}")
+        raise UserError(f"the generator's latents must be (batch, latent_dim), got {generator.inputs[0].shape}")
     made, seen = tuple(generator.outputs[0].shape[1:]), tuple(discriminator.inputs[0].shape[1:])
     if made != seen:
-        raise ValueError(f"the generator makes samples of shape {made}, the discriminator takes {seen}")
+        raise UserError(f"the generator makes samples of shape {made}, the discriminator takes {seen}")
     labels = [tuple(network.inputs[1].shape[1:]) for network in (generator, discriminator) if len(network.inputs) == 2]
     if len(labels) == 1:
-        raise ValueError("one network is conditional and the other is not: give both a label input, or neither")
+        raise UserError("one network is conditional and the other is not: give both a label input, or neither")
     if labels and (labels[0] != labels[1] or len(labels[0]) != 1):
-        raise ValueError(
-            f"both networks must take one-hot labels (batch, num_classes), got {labels[0]} and {labels[1]}"
-        )
+        raise UserError(f"both networks must take one-hot labels (batch, num_classes), got {labels[0]} and {labels[1]}")
 
 
 def checked_data(x, y, num_classes: int | None):
@@ -43,14 +44,14 @@ def checked_data(x, y, num_classes: int | None):
         num_classes: number of classes, `None` when unconditional.
 
     Raises:
-        ValueError: if arrays hold NaN, float images outside [-1, 1], or labels out of range.
+        UserError: if arrays hold NaN, float images outside [-1, 1], or labels out of range.
     """
     if isinstance(x, tf.data.Dataset):
         return x.map(lambda *batch: _assert_batch(batch, num_classes)), y
     if isinstance(x, np.ndarray) and isinstance(y, np.ndarray | None):
         for holds, message in _conditions(x, y, num_classes, np):
             if not holds:
-                raise ValueError(message)
+                raise UserError(message)
     return x, y
 
 
@@ -76,7 +77,7 @@ def _conditions(x, y, num_classes, math):
     every = math.all if math is np else math.reduce_all
     if np.issubdtype(_numpy_dtype(x), np.floating):
         yield every(math.isfinite(x) if math is np else math.is_finite(x)), "the data contain NaN or infinity"
-        if len(x.shape) == 4:
+        if sampling.is_image(x.shape[1:]):
             message = "float images must be within -1 and 1 (uint8 images, 0 to 255, are rescaled for you)"
             yield every(math.abs(x) <= 1.001), message
     if num_classes and y is not None and np.issubdtype(_numpy_dtype(y), np.integer):

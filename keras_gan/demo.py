@@ -11,9 +11,10 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import gradio as gr
 import numpy as np
 
+from keras_gan.errors import UserError
 from keras_gan.gan import GAN
 from keras_gan.pictures import columns, enlarged, image_grid, picture, save_animation
-from keras_gan.sampling import between
+from keras_gan.sampling import between, is_image
 
 MOST = 100
 FRAMES = 48
@@ -40,10 +41,10 @@ def page(model, title: str, class_names=()) -> gr.Blocks:
         what `launch(**LOOK)` shows.
 
     Raises:
-        ValueError: if the model's samples are no images.
+        UserError: if the model's samples are no images.
     """
-    if len(model.image_shape) != 3:
-        raise ValueError(f"the page shows images, and this model's samples are of shape {model.image_shape}")
+    if not is_image(model.sample_shape):
+        raise UserError(f"the page shows images, and this model's samples are of shape {model.sample_shape}")
     folder = tempfile.TemporaryDirectory()
     classes = [(_class_name(number, class_names), number) for number in range(model.num_classes or 0)]
 
@@ -122,7 +123,7 @@ def _class_name(number, names):
 
 
 def _what(model):
-    height, width, channels = model.image_shape
+    height, width, channels = model.sample_shape
     colours = {1: "gray", 3: "in colour"}.get(channels, f"of {channels} channels")
     classes = f", {model.num_classes} classes" if model.num_classes else ""
     return f"Images of {width} x {height} pixels, {colours}{classes}. Made by a GAN: none of them is real."
@@ -132,7 +133,7 @@ def _said(function, *arguments):
     """Calls a function; what it raises is said on the page."""
     try:
         return function(*arguments)
-    except ValueError as error:
+    except UserError as error:
         raise gr.Error(str(error), print_exception=False) from error
 
 

@@ -5,8 +5,9 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gan import checks, layers, losses, sampling, updates
+from keras_gan import checks, layers, losses, optimizers, sampling
 from keras_gan import regularizers as own_regularizers
+from keras_gan.errors import UserError
 
 # What a stateless draw is for: no two purposes share numbers within a step.
 _DISCRIMINATOR, _GENERATOR, _PENALTY, _EVALUATION = range(4)
@@ -32,7 +33,7 @@ class GAN(keras.Model):
         seed: non-negative int, source of every random draw; drawn when `None`.
 
     Raises:
-        ValueError: if the networks do not fit each other.
+        UserError: if the networks do not fit each other.
 
     Example:
 
@@ -50,15 +51,15 @@ class GAN(keras.Model):
         super().__init__(**kwargs)
         checks.check_networks(generator, discriminator)
         if not 0.0 <= ema_decay < 1.0:
-            raise ValueError(f"ema_decay must be in [0, 1), got {ema_decay!r}")
+            raise UserError(f"ema_decay must be in [0, 1), got {ema_decay!r}")
         self.generator = generator
         self.discriminator = discriminator
         self.augmentation = augmentation
         self.ema_decay = ema_decay
         if seed is not None and not 0 <= seed < 2**63:
-            raise ValueError(f"seed must be an int >= 0 that fits 64 bits, got {seed}")
+            raise UserError(f"seed must be an int >= 0 that fits 64 bits, got {seed}")
         self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else int(seed)
-        self.ema_generator = float32_copy(generator)
+        self.ema_generator = layers.float32_copy(generator)
         self.step = self.add_weight(
             name="step", dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
         )
@@ -77,9 +78,14 @@ class GAN(keras.Model):
         return self.generator.inputs[1].shape[-1] if len(self.generator.inputs) == 2 else None
 
     @property
-    def image_shape(self) -> tuple:
+    def sample_shape(self) -> tuple[int, ...]:
         """Shape of one sample: `(height, width, channels)` for images."""
         return tuple(self.generator.outputs[0].shape[1:])
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Another name of `sample_shape`."""
+        return self.sample_shape
 
     def compile(
         self,
@@ -105,19 +111,21 @@ class GAN(keras.Model):
         """
         super().compile(optimizer=None, **kwargs)
         if generator_optimizer is not None and generator_optimizer is discriminator_optimizer:
-            raise ValueError("generator_optimizer and discriminator_optimizer must be two objects: each keeps state")
+            raise UserError("generator_optimizer and discriminator_optimizer must be two objects: each keeps state")
         if discriminator_steps < 1:
-            raise ValueError(f"discriminator_steps must be at least 1, got {discriminator_steps}")
-        self.discriminator_optimizer = updates.prepare_optimizer(discriminator_optimizer, self.discriminator)
-        self.generator_optimizer = updates.prepare_optimizer(generator_optimizer, self.generator)
+            raise UserError(f"discriminator_steps must be at least 1, got {discriminator_steps}")
+        self.discriminator_optimizer = optimizers.prepare_optimizer(discriminator_optimizer, self.discriminator)
+        self.generator_optimizer = optimizers.prepare_optimizer(generator_optimizer, self.generator)
         self.adversarial_loss = losses.NonSaturating() if loss is None else loss
         self.regularizers = [own_regularizers.R1(0.3)] if regularizers is None else list(regularizers)
+        for regularizer in self.regularizers:
+            regularizer.prepare(self.discriminator.outputs[0].shape)
         self.discriminator_steps = discriminator_steps
         self.evaluation_metrics = list(metrics)
         self._compile_options = kwargs
         names = ["d_loss", "g_loss", "d_real", "d_fake", "d_accuracy", *(r.name for r in self.regularizers)]
         if len(set(names)) < len(names):
-            raise ValueError(f"two regularizers have one name: {names[5:]}")
+            raise UserError(f"two regularizers have one name: {names[5:]}")
         self._trackers = {name: keras.metrics.Mean(name) for name in names}
         self._evaluation_batches = keras.metrics.Sum("evaluation_batches")
 
@@ -131,18 +139,18 @@ class GAN(keras.Model):
         """As `keras.Model.fit`, with the data checked: arrays before the training, datasets batch by batch.
 
         Raises:
-            ValueError: if data contain NaN, float images are outside [-1, 1], labels are missing or out of range, or
+            UserError: if data contain NaN, float images are outside [-1, 1], labels are missing or out of range, or
                 there is validation data but no metric.
         """
         self._assert_compile_called("fit")
         if kwargs.get("validation_data") is not None and not self.evaluation_metrics:
-            raise ValueError("nothing to evaluate: give compile() metrics")
+            raise UserError("nothing to evaluate: give compile() metrics")
         x, y = checks.checked_data(x, y, self.num_classes)
         try:
             return super().fit(x, y, *args, **kwargs)
         except tf.errors.InvalidArgumentError as error:
             if message := checks.reason(error):
-                raise ValueError(message) from None
+                raise UserError(message) from None
             raise
 
     def call(self, inputs, training=False):
@@ -165,24 +173,17 @@ class GAN(keras.Model):
     def _train_discriminator(self, real, labels, repeat):
         seed = self._seed(_DISCRIMINATOR, repeat)
         fake = ops.cast(self._generate_like(real, labels, seed), "float32")
-        scored = {}
-
-        def discriminate(images):
-            scored[id(images)] = self._discriminate(images, labels, seed)
-            return scored[id(images)]
-
+        scorer = own_regularizers.Scorer(lambda samples: self._discriminate(samples, labels, seed))
         with tf.GradientTape() as tape:
             penalties = {
-                regularizer.name: ops.mean(regularizer(discriminate, real, fake, self._seed(_PENALTY, repeat)))
+                regularizer.name: ops.mean(regularizer.penalty(scorer, real, fake, self._seed(_PENALTY, repeat)))
                 for regularizer in self.regularizers
             }
-            # Where a penalty has passed the same images, its pass is the loss's too.
-            real_logits = scored[id(real)] if id(real) in scored else discriminate(real)
-            fake_logits = scored[id(fake)] if id(fake) in scored else discriminate(fake)
+            real_logits, fake_logits = scorer.logits(real), scorer.logits(fake)
             loss = ops.mean(self.adversarial_loss.discriminator_loss(real_logits, fake_logits))
             total = loss + sum(penalties.values())
-            scaled = updates.scale_loss(total, self.discriminator_optimizer)
-        finite = updates.apply_if_finite(tape, total, scaled, self.discriminator, self.discriminator_optimizer)
+            scaled = optimizers.scale_loss(total, self.discriminator_optimizer)
+        finite = optimizers.apply_if_finite(tape, total, scaled, self.discriminator, self.discriminator_optimizer)
         real_score, fake_score = map(self.adversarial_loss.score, (real_logits, fake_logits))
         self._track(
             penalties,
@@ -200,10 +201,10 @@ class GAN(keras.Model):
             fake = self._generate_like(real, labels, seed)
             fake_logits = self._discriminate(fake, labels, seed)
             loss = ops.mean(self.adversarial_loss.generator_loss(real_logits, fake_logits))
-            scaled = updates.scale_loss(loss, self.generator_optimizer)
+            scaled = optimizers.scale_loss(loss, self.generator_optimizer)
         self._track(g_loss=loss)
         then = self._update_ema_generator
-        return updates.apply_if_finite(tape, loss, scaled, self.generator, self.generator_optimizer, then)
+        return optimizers.apply_if_finite(tape, loss, scaled, self.generator, self.generator_optimizer, then)
 
     def _update_ema_generator(self):
         step = ops.cast(self.step, "float32")
@@ -214,7 +215,7 @@ class GAN(keras.Model):
     def test_step(self, data):
         """Updates the compiled metrics with real images and as many of the averaged generator, the same each time."""
         if not self.evaluation_metrics:
-            raise ValueError("nothing to evaluate: give compile() metrics")
+            raise UserError("nothing to evaluate: give compile() metrics")
         real, labels = self._unpack(data)
         batch = ops.cast(self._evaluation_batches.result(), "int64")
         self._evaluation_batches.update_state(1.0)
@@ -242,7 +243,7 @@ class GAN(keras.Model):
             uint8 array `(num, height, width, channels)`; for other data float32 `(num, ...)`.
 
         Raises:
-            ValueError: if labels are given to an unconditional model, are too few or many, or are out of range; if num,
+            UserError: if labels are given to an unconditional model, are too few or many, or are out of range; if num,
                 seed or truncation is.
 
         Source of truncation: Brock et al., arXiv:1809.11096, section 3.1.
@@ -255,7 +256,7 @@ class GAN(keras.Model):
         """Samples as `generate` gives them, of latents `(num, latent_dim)` and label rows `(num, num_classes)`."""
         rows = None if labels is None else ops.convert_to_tensor(labels, "float32")
         images = self.ema_generator(_inputs(ops.convert_to_tensor(latents, "float32"), rows), training=False)
-        return ops.convert_to_numpy(sampling.to_uint8(images) if len(images.shape) == 4 else images)
+        return ops.convert_to_numpy(sampling.to_uint8(images) if sampling.is_image(self.sample_shape) else images)
 
     def export(self, filepath):
         """Writes a SavedModel with the signatures of `keras_gan.export`, for TensorFlow and TF Serving."""
@@ -267,25 +268,25 @@ class GAN(keras.Model):
         """`(data, labels)` as float32 real samples and one-hot labels, or `None` when unconditional."""
         real, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if isinstance(real, (dict, list, tuple)):
-            raise ValueError("fit() takes images or (images, labels); with TFDS, load with as_supervised=True")
+            raise UserError("fit() takes images or (images, labels); with TFDS, load with as_supervised=True")
         if sample_weight is not None:
-            raise ValueError("a GAN takes no sample weights or class weights")
-        if tuple(real.shape[1:]) != self.image_shape:
-            raise ValueError(f"these networks take samples of shape {self.image_shape}, got {tuple(real.shape[1:])}")
+            raise UserError("a GAN takes no sample weights or class weights")
+        if tuple(real.shape[1:]) != self.sample_shape:
+            raise UserError(f"these networks take samples of shape {self.sample_shape}, got {tuple(real.shape[1:])}")
         if real.dtype == tf.uint8:
-            real = ops.cast(real, "float32") / 127.5 - 1.0
+            real = sampling.to_float(real)
         elif not real.dtype.is_floating:
-            raise ValueError(f"samples must be uint8 in [0, 255] or float in [-1, 1], got {real.dtype.name}")
+            raise UserError(f"samples must be uint8 in [0, 255] or float in [-1, 1], got {real.dtype.name}")
         real = ops.cast(real, "float32")
         if self.num_classes is None:
             return real, None
         if labels is None:
-            raise ValueError("this model is conditional: fit() needs (images, labels)")
+            raise UserError("this model is conditional: fit() needs (images, labels)")
         if labels.dtype.is_floating and labels.shape[1:] == (self.num_classes,):
             return real, ops.cast(labels, "float32")
         if not labels.dtype.is_integer or labels.shape[1:] not in ((), (1,)):
             expected = f"int (batch,) or float (batch, {self.num_classes})"
-            raise ValueError(f"labels must be {expected}, got {labels.dtype.name} {labels.shape}")
+            raise UserError(f"labels must be {expected}, got {labels.dtype.name} {labels.shape}")
         return real, ops.one_hot(ops.reshape(labels, (-1,)), self.num_classes, dtype="float32")
 
     def _seed(self, *purpose, step=None):
@@ -370,15 +371,3 @@ class GAN(keras.Model):
 
 def _inputs(first, labels):
     return first if labels is None else [first, labels]
-
-
-def float32_copy(network):
-    """A copy that computes in float32 whatever the policy of the original: averages need the digits."""
-
-    def copy_layer(layer):
-        return layer.__class__.from_config(layers.in_float32(layer.get_config()))
-
-    copy = keras.models.clone_model(network, clone_function=copy_layer, recursive=True)
-    copy.set_weights(network.get_weights())
-    copy.trainable = False
-    return copy

@@ -6,6 +6,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_gan.errors import UserError
+
 
 @contextlib.contextmanager
 def dtype_policy(name: str):
@@ -30,14 +32,14 @@ class SpectralNormalization(keras.layers.Wrapper):
         layer: `Dense` or `Conv2D`. Its kernel as a matrix is `(everything else, output channels)`.
 
     Raises:
-        ValueError: if it is another layer.
+        UserError: if it is another layer.
 
     Source: Miyato et al., arXiv:1802.05957, equations 8 to 12 and algorithm 1.
     """
 
     def __init__(self, layer, **kwargs):
         if not isinstance(layer, (keras.layers.Dense, keras.layers.Conv2D)):
-            raise ValueError(f"spectral normalisation takes Dense and Conv2D layers, got {type(layer).__name__}")
+            raise UserError(f"spectral normalisation takes Dense and Conv2D layers, got {type(layer).__name__}")
         super().__init__(layer, **kwargs)
 
     def build(self, input_shape=None):
@@ -172,7 +174,7 @@ class Pack(keras.layers.Layer):
     """Joins `packing` rows along the last axis: `(batch, ..., n)` -> `(batch / packing, ..., packing * n)`.
 
     Raises:
-        ValueError: if the batch is known and no multiple of `packing`.
+        UserError: if the batch is known and no multiple of `packing`.
     """
 
     def __init__(self, packing: int, **kwargs):
@@ -182,7 +184,7 @@ class Pack(keras.layers.Layer):
     def call(self, inputs):
         batch, *shape, last = inputs.shape
         if batch is not None and batch % self.packing:
-            raise ValueError(f"a batch of {batch} cannot be packed by {self.packing}: give a multiple")
+            raise UserError(f"a batch of {batch} cannot be packed by {self.packing}: give a multiple")
         split = ops.reshape(inputs, (-1, self.packing, *shape, last))
         packed = ops.moveaxis(split, 1, -2)
         return ops.reshape(packed, (-1, *shape, self.packing * last))
@@ -206,3 +208,15 @@ def in_float32(config):
     if isinstance(config, dict):
         return {key: "float32" if key == "dtype" else in_float32(value) for key, value in config.items()}
     return [in_float32(value) for value in config] if isinstance(config, list) else config
+
+
+def float32_copy(network):
+    """A copy that computes in float32 whatever the policy of the original: averages need the digits."""
+
+    def copy_layer(layer):
+        return layer.__class__.from_config(in_float32(layer.get_config()))
+
+    copy = keras.models.clone_model(network, clone_function=copy_layer, recursive=True)
+    copy.set_weights(network.get_weights())
+    copy.trainable = False
+    return copy

@@ -5,9 +5,12 @@ logits of any shape in, a loss of the same shape out, and the model takes the me
 """
 
 import abc
+import re
 
 import keras
 from keras import ops
+
+from keras_gan.errors import UserError
 
 
 class AdversarialLoss(abc.ABC):
@@ -39,6 +42,16 @@ class AdversarialLoss(abc.ABC):
         return cls(**config)
 
 
+# Every loss by its name in the settings, in the order of definition.
+LOSSES: dict[str, type[AdversarialLoss]] = {}
+
+
+def register_loss(cls):
+    """Makes a loss known to Keras, so that it is saved, and to the settings, by its class's name in snake case."""
+    LOSSES[re.sub("(?<!^)(?=[A-Z])", "_", cls.__name__).lower()] = cls
+    return keras.saving.register_keras_serializable(package="keras_gan")(cls)
+
+
 class _SmoothedLoss(AdversarialLoss):
     """A loss with a target for real samples, `1 - label_smoothing`: the discriminator's alone, and for real ones only.
 
@@ -47,7 +60,7 @@ class _SmoothedLoss(AdversarialLoss):
 
     def __init__(self, label_smoothing: float = 0.0):
         if not 0.0 <= label_smoothing < 1.0:
-            raise ValueError(f"label_smoothing must be in [0, 1), got {label_smoothing!r}")
+            raise UserError(f"label_smoothing must be in [0, 1), got {label_smoothing!r}")
         self.label_smoothing = float(label_smoothing)
 
     def get_config(self) -> dict:
@@ -59,7 +72,7 @@ class _CrossEntropy(_SmoothedLoss):
         return ops.softplus(-real_logits) + self.label_smoothing * real_logits + ops.softplus(fake_logits)
 
 
-@keras.saving.register_keras_serializable(package="keras_gan")
+@register_loss
 class NonSaturating(_CrossEntropy):
     """Binary cross-entropy with the non-saturating generator loss.
 
@@ -76,7 +89,7 @@ class NonSaturating(_CrossEntropy):
         return ops.softplus(-fake_logits)
 
 
-@keras.saving.register_keras_serializable(package="keras_gan")
+@register_loss
 class Minimax(_CrossEntropy):
     """The original two-player value function; the generator's gradient vanishes where the discriminator is sure.
 
@@ -92,7 +105,7 @@ class Minimax(_CrossEntropy):
         return -ops.softplus(fake_logits)
 
 
-@keras.saving.register_keras_serializable(package="keras_gan")
+@register_loss
 class LeastSquares(_SmoothedLoss):
     """Least squares to the targets 1 - s (real) and 0 (fake).
 
@@ -111,7 +124,7 @@ class LeastSquares(_SmoothedLoss):
         return 0.5 * ops.square(fake_logits - 1.0)
 
 
-@keras.saving.register_keras_serializable(package="keras_gan")
+@register_loss
 class Hinge(AdversarialLoss):
     """Hinge loss with margin 1.
 
@@ -128,7 +141,7 @@ class Hinge(AdversarialLoss):
         return -fake_logits
 
 
-@keras.saving.register_keras_serializable(package="keras_gan")
+@register_loss
 class Wasserstein(AdversarialLoss):
     """Wasserstein-1 distance by its dual; give the discriminator a gradient penalty with it.
 
@@ -144,7 +157,7 @@ class Wasserstein(AdversarialLoss):
         return -fake_logits
 
 
-@keras.saving.register_keras_serializable(package="keras_gan")
+@register_loss
 class Relativistic(AdversarialLoss):
     """Relativistic pairing: each fake is judged against a real image of the same batch (and the same label).
 
@@ -164,7 +177,7 @@ class Relativistic(AdversarialLoss):
         return ops.softplus(real_logits - fake_logits)
 
 
-@keras.saving.register_keras_serializable(package="keras_gan")
+@register_loss
 class KullbackLeibler(AdversarialLoss):
     """One of D2GAN's two: against the best discriminator, the generator minimises `KL(data || generated)`.
 
@@ -189,7 +202,7 @@ class KullbackLeibler(AdversarialLoss):
         return {"weight": self.weight}
 
 
-@keras.saving.register_keras_serializable(package="keras_gan")
+@register_loss
 class ReverseKullbackLeibler(AdversarialLoss):
     """The other of D2GAN's two: the generator minimises `KL(generated || data)`.
 
@@ -226,7 +239,7 @@ class PerHead(AdversarialLoss):
         losses: as many `AdversarialLoss` objects as the logits `(batch, ..., heads)` have heads.
 
     Raises:
-        ValueError: in training, if there are more or fewer heads.
+        UserError: in training, if there are more or fewer heads.
     """
 
     def __init__(self, losses):
@@ -246,7 +259,7 @@ class PerHead(AdversarialLoss):
     def _of_heads(self, player, real_logits, fake_logits):
         heads = fake_logits.shape[-1]
         if heads != len(self.losses):
-            raise ValueError(f"PerHead has {len(self.losses)} losses, the discriminator {heads} heads")
+            raise UserError(f"PerHead has {len(self.losses)} losses, the discriminator {heads} heads")
         parts = []
         for head, loss in enumerate(self.losses):
             real = real_logits[..., head : head + 1] if loss.paired or player == "discriminator_loss" else None
@@ -268,5 +281,5 @@ def _log_softplus(logits):
 
 def _positive_weight(weight):
     if not weight > 0:
-        raise ValueError(f"weight must be a number > 0, got {weight!r}")
+        raise UserError(f"weight must be a number > 0, got {weight!r}")
     return float(weight)

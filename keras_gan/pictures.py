@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from keras_gan.errors import UserError
+
 ANIMATIONS = (".gif", ".mp4")
 
 
@@ -58,11 +60,11 @@ def save_animation(path, frames, seconds: float = 4.0, hold: float = 0.0) -> Non
         hold: seconds that the last stays longer.
 
     Raises:
-        ValueError: if the name ends otherwise, or imageio is missing.
+        UserError: if the name ends otherwise, or imageio is missing.
     """
     suffix = Path(path).suffix
     if suffix not in ANIMATIONS:
-        raise ValueError(f"an animation must end in {' or '.join(ANIMATIONS)}, got {path}")
+        raise UserError(f"an animation must end in {' or '.join(ANIMATIONS)}, got {path}")
     each = seconds / len(frames)
     if suffix == ".gif":
         first, *others = [picture(frame) for frame in frames]
@@ -74,7 +76,7 @@ def save_animation(path, frames, seconds: float = 4.0, hold: float = 0.0) -> Non
     try:
         import imageio.v3 as imageio
     except ImportError:
-        raise ValueError('an .mp4 needs another package: pip install -e ".[video]", or write a .gif') from None
+        raise UserError('an .mp4 needs another package: pip install -e ".[video]", or write a .gif') from None
     frames = [*frames, *[frames[-1]] * round(hold / each)]
     frames = [np.repeat(frame, 3, axis=-1) if frame.shape[-1] == 1 else frame[..., :3] for frame in frames]
     # The codec wants even sides.

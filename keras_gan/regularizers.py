@@ -1,31 +1,95 @@
 """Penalties on the discriminator, each a term of its loss.
 
-A regularizer sees the discriminator as `discriminate(images) -> logits`, a function that already holds the labels and
-the augmentation, so one definition serves conditional, augmented and multi-head discriminators. Penalties on gradients
-are means over heads, as the loss is: each head is penalised as it would be alone.
+A regularizer sees the discriminator as a `Scorer`, which already holds the labels and the augmentation, so one
+definition serves conditional, augmented and multi-head discriminators. Penalties on gradients are means over heads, as
+the loss is: each head is penalised as it would be alone.
 """
 
 import abc
+from collections.abc import Callable
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_gan.errors import UserError
+
+
+class Scorer:
+    """The discriminator of one step, as penalties and the loss see it: each batch passes through it once.
+
+    A second pass would cost time, and would run the power iteration of spectral normalisation again.
+
+    Args:
+        discriminate: function of samples `(batch, ...)` that returns float32 logits `(batch, ..., heads)`.
+    """
+
+    def __init__(self, discriminate: Callable):
+        self._discriminate = discriminate
+        self._passes = []
+
+    def logits(self, samples):
+        """Logits `(batch, ..., heads)` of samples `(batch, ...)`, a float32 tensor."""
+        return self._pass(samples)[0]
+
+    def gradient_norms(self, samples):
+        """Squared Euclidean norms of the gradients of the heads' logits with respect to the samples.
+
+        Logits are summed over patches first.
+
+        Args:
+            samples: float32 tensor `(batch, ...)`.
+
+        Returns:
+            float32 tensor `(batch, heads)`.
+        """
+        logits, tape = self._pass(samples)
+        axes = tuple(range(1, len(samples.shape)))
+        norms = []
+        for head in range(logits.shape[-1]):
+            one_head = ops.zeros_like(logits) + ops.one_hot(head, logits.shape[-1], dtype=logits.dtype)
+            gradient = tape.gradient(logits, samples, output_gradients=one_head)
+            norms.append(ops.sum(ops.square(gradient), axis=axes))
+        return ops.stack(norms, axis=1)
+
+    def _pass(self, samples):
+        for seen, logits, tape in self._passes:
+            if seen is samples:
+                return logits, tape
+        # A tape costs nothing in a compiled step unless a gradient is asked of it.
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(samples)
+            logits = self._discriminate(samples)
+        self._passes.append((samples, logits, tape))
+        return logits, tape
+
+
+# Every penalty by its name, in the order of definition.
+REGULARIZERS: dict[str, type["Regularizer"]] = {}
+
+
+def register_regularizer(cls):
+    """Makes a penalty known to Keras, so that it is saved, and to the settings, as `--set NAME=STRENGTH`."""
+    REGULARIZERS[cls.name] = cls
+    return keras.saving.register_keras_serializable(package="keras_gan")(cls)
+
 
 class Regularizer(abc.ABC):
     """A penalty on the discriminator, one value a sample.
 
-    `name` is its key in the training logs. Subclasses give `__call__` and keep their arguments as attributes.
+    `name` is its key in the training logs and in the settings. Subclasses give `penalty`, keep their arguments as
+    attributes, and take their strength as the first argument.
     """
 
-    name: str
+    name: ClassVar[str]
 
     @abc.abstractmethod
-    def __call__(self, discriminate, real, fake, seed):
+    def penalty(self, scorer: Scorer, real, fake, seed):
         """The penalty.
 
         Args:
-            discriminate: function of images `(batch, ...)` that returns logits `(batch, ..., heads)`.
+            scorer: gives `logits(samples)` and `gradient_norms(samples)` of the discriminator.
             real: float32 tensor `(batch, ...)`, real images in [-1, 1] (or any other data, such as points).
             fake: float32 tensor of the same shape, generated.
             seed: int64 tensor `(2,)` for `tf.random.stateless_*`, new each step; all randomness comes from it.
@@ -33,6 +97,9 @@ class Regularizer(abc.ABC):
         Returns:
             float32 tensor `(batch,)`, added to the discriminator's loss as its mean.
         """
+
+    def prepare(self, logits_shape) -> None:  # noqa: B027  Most have nothing to make.
+        """Makes what depends on the shape of the logits `(batch, ..., heads)`; `GAN.compile` calls it."""
 
     @abc.abstractmethod
     def get_config(self) -> dict:
@@ -43,42 +110,22 @@ class Regularizer(abc.ABC):
         return cls(**config)
 
 
-def gradient_norms(discriminate, images):
-    """Squared Euclidean norms of the gradients of the discriminator's heads with respect to its input.
-
-    Logits are summed over patches first.
-
-    Args:
-        discriminate: function of images that returns logits `(batch, ..., heads)`.
-        images: float32 tensor `(batch, ...)`.
-
-    Returns:
-        float32 tensor `(batch, heads)`.
-    """
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch(images)
-        logits = discriminate(images)
-        heads = [ops.sum(logits[..., head]) for head in range(logits.shape[-1])]
-    axes = tuple(range(1, len(images.shape)))
-    return ops.stack([ops.sum(ops.square(tape.gradient(head, images)), axis=axes) for head in heads], axis=1)
+def _zero_centred(scorer, samples):
+    return ops.mean(scorer.gradient_norms(samples), axis=1)
 
 
-def _zero_centred(discriminate, images):
-    return ops.mean(gradient_norms(discriminate, images), axis=1)
-
-
-def _one_centred(discriminate, images):
+def _one_centred(scorer, samples):
     # The square root has no finite gradient at 0.
-    return ops.mean(ops.square(ops.sqrt(gradient_norms(discriminate, images) + 1e-12) - 1.0), axis=1)
+    return ops.mean(ops.square(ops.sqrt(scorer.gradient_norms(samples) + 1e-12) - 1.0), axis=1)
 
 
 def _non_negative(name: str, value: float) -> float:
     if not value >= 0:
-        raise ValueError(f"{name} must be a number >= 0, got {value!r}")
+        raise UserError(f"{name} must be a number >= 0, got {value!r}")
     return float(value)
 
 
-@keras.saving.register_keras_serializable(package="keras_gan")
+@register_regularizer
 class R1(Regularizer):
     """Zero-centred gradient penalty on real images: `gamma / 2 * ||grad D(real)||^2`.
 
@@ -93,14 +140,14 @@ class R1(Regularizer):
     def __init__(self, gamma: float = 1.0):
         self.gamma = _non_negative("gamma", gamma)
 
-    def __call__(self, discriminate, real, fake, seed):
-        return 0.5 * self.gamma * _zero_centred(discriminate, real)
+    def penalty(self, scorer, real, fake, seed):
+        return 0.5 * self.gamma * _zero_centred(scorer, real)
 
     def get_config(self) -> dict:
         return {"gamma": self.gamma}
 
 
-@keras.saving.register_keras_serializable(package="keras_gan")
+@register_regularizer
 class R2(Regularizer):
     """Zero-centred gradient penalty on fake images: `gamma / 2 * ||grad D(fake)||^2`.
 
@@ -115,14 +162,14 @@ class R2(Regularizer):
     def __init__(self, gamma: float = 1.0):
         self.gamma = _non_negative("gamma", gamma)
 
-    def __call__(self, discriminate, real, fake, seed):
-        return 0.5 * self.gamma * _zero_centred(discriminate, fake)
+    def penalty(self, scorer, real, fake, seed):
+        return 0.5 * self.gamma * _zero_centred(scorer, fake)
 
     def get_config(self) -> dict:
         return {"gamma": self.gamma}
 
 
-@keras.saving.register_keras_serializable(package="keras_gan")
+@register_regularizer
 class GradientPenalty(Regularizer):
     """One-centred gradient penalty between real and fake: `weight * (||grad D(x)|| - 1)^2`.
 
@@ -139,16 +186,16 @@ class GradientPenalty(Regularizer):
     def __init__(self, weight: float = 10.0):
         self.weight = _non_negative("weight", weight)
 
-    def __call__(self, discriminate, real, fake, seed):
+    def penalty(self, scorer, real, fake, seed):
         shape = [tf.shape(real)[0]] + [1] * (len(real.shape) - 1)
         a = tf.random.stateless_uniform(shape, seed, dtype=real.dtype, alg="philox")
-        return self.weight * _one_centred(discriminate, a * real + (1.0 - a) * fake)
+        return self.weight * _one_centred(scorer, a * real + (1.0 - a) * fake)
 
     def get_config(self) -> dict:
         return {"weight": self.weight}
 
 
-@keras.saving.register_keras_serializable(package="keras_gan")
+@register_regularizer
 class DRAGAN(Regularizer):
     """One-centred gradient penalty around real samples: `weight * (||grad D(real + noise)|| - 1)^2`.
 
@@ -167,49 +214,59 @@ class DRAGAN(Regularizer):
         self.weight = _non_negative("weight", weight)
         self.stddev = _non_negative("stddev", stddev)
 
-    def __call__(self, discriminate, real, fake, seed):
+    def penalty(self, scorer, real, fake, seed):
         noise = tf.random.stateless_normal(tf.shape(real), seed, dtype=real.dtype, alg="philox")
-        return self.weight * _one_centred(discriminate, real + self.stddev * ops.std(real) * noise)
+        return self.weight * _one_centred(scorer, real + self.stddev * ops.std(real) * noise)
 
     def get_config(self) -> dict:
         return {"weight": self.weight, "stddev": self.stddev}
 
 
-@keras.saving.register_keras_serializable(package="keras_gan")
+@register_regularizer
 class LeCam(Regularizer, keras.layers.Layer):
     """Holds logits near the average that the other kind had: `weight * ((D(real) - F)^2 + (D(fake) - R)^2)`.
 
-    `R` and `F` are exponential moving averages of the real and the fake logits, weights of this layer that are saved
-    with the model. For little data.
+    `R` and `F` are exponential moving averages of the real and the fake logits, one for each head: weights of this
+    layer, saved with the model. For little data.
 
     Args:
         weight: strength, a float >= 0 (lambda in the paper).
         decay: of the averages, in [0, 1).
-        heads: of the logits `(batch, ..., heads)`, each with averages of its own; with 1 there is one of all.
 
     Source: Tseng et al., "Regularizing Generative Adversarial Networks under Limited Data", arXiv:2104.03310,
     section 3.2.
     """
 
-    def __init__(self, weight: float = 0.3, decay: float = 0.99, heads: int = 1):
+    name = "lecam"
+
+    def __init__(self, weight: float = 0.3, decay: float = 0.99):
         keras.layers.Layer.__init__(self, name="lecam", dtype="float32")
         self.weight = _non_negative("weight", weight)
         if not 0.0 <= decay < 1.0:
-            raise ValueError(f"decay must be in [0, 1), got {decay!r}")
+            raise UserError(f"decay must be in [0, 1), got {decay!r}")
         self.decay = decay
-        self.heads = heads
-        # Sums of real logits, of fake logits, and of ones: an average that is right from the first step.
-        self.sums = self.add_weight((3, heads), "zeros", trainable=False, name="sums", aggregation="mean")
-        self.built = True
 
-    def __call__(self, discriminate, real, fake, seed):
-        real_logits, fake_logits = discriminate(real), discriminate(fake)
-        means = [ops.mean(ops.reshape(logits, (-1, self.heads)), axis=0) for logits in (real_logits, fake_logits)]
-        now = ops.stack([ops.cast(mean, "float32") for mean in (*means, ops.ones(self.heads))])
+    def prepare(self, logits_shape) -> None:
+        if not self.built:
+            # Sums of real logits, of fake logits, and of ones: an average that is right from the first step.
+            self.sums = self.add_weight(
+                (3, logits_shape[-1]), "zeros", trainable=False, name="sums", aggregation="mean"
+            )
+            self.built = True
+
+    def penalty(self, scorer, real, fake, seed):
+        real_logits, fake_logits = scorer.logits(real), scorer.logits(fake)
+        heads = real_logits.shape[-1]
+        means = [ops.mean(ops.reshape(logits, (-1, heads)), axis=0) for logits in (real_logits, fake_logits)]
+        now = ops.stack([ops.cast(mean, "float32") for mean in (*means, ops.ones(heads))])
         self.sums.assign(self.decay * self.sums + (1.0 - self.decay) * ops.stop_gradient(now))
         average = ops.cast(self.sums[:2] / self.sums[2], real_logits.dtype)
         squared = ops.square(real_logits - average[1]) + ops.square(fake_logits - average[0])
         return self.weight * ops.mean(squared, axis=tuple(range(1, len(squared.shape))))
 
     def get_config(self) -> dict:
-        return {"weight": self.weight, "decay": self.decay, "heads": self.heads}
+        return {"weight": self.weight, "decay": self.decay}
+
+    @classmethod
+    def from_config(cls, config: dict):
+        return cls(config["weight"], config["decay"])  # Files of version 0.1.0 say the number of heads too.

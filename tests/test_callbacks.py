@@ -6,8 +6,8 @@ from PIL import Image
 
 from keras_gan import callbacks, presets
 from keras_gan.callbacks import progress
+from keras_gan.optimizers import lower_learning_rate, set_progress
 from keras_gan.pictures import image_grid
-from keras_gan.updates import lower_learning_rate, set_progress
 
 
 def read(path):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import keras_gan as kg
-from keras_gan import checkpoints
 from keras_gan.callbacks import Checkpoint, CSVHistory, Interrupted, TimeLimit
+from keras_gan.storage import checkpoints
 
 STEPS = 6  # An epoch; a pass over the 64 images is 8 batches of 8, so that epochs and passes do not coincide.
 
@@ -189,15 +189,15 @@ def damage(path, how):
 
 
 @pytest.mark.parametrize("how", ["truncated", "empty", "changed", "without its state"])
-def test_a_damaged_checkpoint_falls_back_to_the_one_before(make_gan, data, tmp_path, capsys, how):
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(make_gan, data, tmp_path, caplog, how):
     whole = make_gan(3)
     train(whole, data, tmp_path, epochs=2)
     damage(tmp_path / "checkpoints" / "step-000000012.keras", how)
     keras.utils.set_random_seed(0)
     resumed = make_gan(3)
     train(resumed, data, tmp_path, epochs=2)
-    out = capsys.readouterr().out
-    assert out.count("\n") == 1
+    out = caplog.text
+    assert len(caplog.records) == 1
     assert "step-000000012.keras" in out
     assert "taking the one before" in out
     assert_same(whole, resumed)

@@ -47,7 +47,10 @@ def test_two_ways_are_compared_and_what_is_done_stays_done(run, tmp_path):
         (["mlp", "--minutes", "1", "--steps", "5"], "one budget is enough: --minutes or --steps"),
         (["mlp", "--set", "r1"], "settings are KEY=VALUE, got 'r1'"),
         (["mlp", "--dataset", "nowhere/"], "nowhere"),
-        (["mlp:image_size=9", "mlp"], "all are trained on the same images: give image_size to all, with --set"),
+        (
+            ["mlp:image_size=9", "mlp"],
+            "all are trained on the same images: give image_size and hold_out to all, with --set",
+        ),
         ([], "NAME"),
     ],
 )

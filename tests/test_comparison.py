@@ -12,17 +12,17 @@ from PIL import Image
 import keras_gan as kg
 from keras_gan import comparison, presets
 
-SMALL = {"dataset": "digits", "epochs": "1", "minutes": "none", "precision": "float32"}
+SMALL = {"epochs": 1, "minutes": None, "precision": "float32", "epoch_steps": 20}
 
 
 def test_a_short_text_stands_for_settings():
     assert comparison.settings("mlp") == presets.mlp()
     pair = comparison.settings("mlp/dcgan:loss=hinge,r1=0.1")
-    assert pair == dataclasses.replace(presets.dcgan(), generator="mlp", loss="hinge", r1=0.1)
-    base = dataclasses.replace(presets.dcgan(), seed=7)
-    assert comparison.settings("dcgan/mlp", base) == dataclasses.replace(base, discriminator="mlp")
+    assert pair == presets.dcgan().replace(generator="mlp", loss="hinge", r1=0.1)
+    base = presets.dcgan().replace(seed=7)
+    assert comparison.settings("dcgan/mlp", base) == base.replace(discriminator="mlp")
     for_all = {"r1": "7", "seed": "3"}
-    assert comparison.settings("mlp:r1=1", common=for_all) == dataclasses.replace(presets.mlp(), r1=1.0, seed=3)
+    assert comparison.settings("mlp:r1=1", common=for_all) == presets.mlp().replace(r1=1.0, seed=3)
 
 
 @pytest.mark.parametrize(
@@ -62,21 +62,21 @@ def test_operations_of_a_mixture_are_those_of_a_member(share_until):
 
 
 def run(**changes):
-    config = presets.override(presets.preset("mlp"), SMALL)
-    return comparison.Run("small", dataclasses.asdict(dataclasses.replace(config, **changes)), 200)
+    config = presets.preset("mlp").replace(**SMALL, **changes)
+    return comparison.Run("small", config.by_key(), 200)
 
 
 def test_a_run_is_trained_and_measured_once(tmp_path, monkeypatch):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     result = comparison.start(run(conditional=True), tmp_path)
     assert result["failure"] is None, (tmp_path / "log.txt").read_text()
-    assert result["steps"] == comparison.EPOCH_STEPS
+    assert result["steps"] == 20
     gan = presets.build(presets.Config(**run(conditional=True).config), (8, 8, 1), 10)
     assert result["parameters"] == [gan.generator.count_params(), gan.discriminator.count_params()]
     assert {"FCD", "recall", "label accuracy"} <= set(result["figures"])
     assert result["figures"]["label accuracy"]["real"] > 0.9
     assert all(result[cost] > 0 for cost in ("minutes", "generated_per_second", "peak_memory"))
-    assert (tmp_path / "samples" / "epoch-0001.png").exists()
+    assert (tmp_path / "run" / "samples" / "epoch-0001.png").exists()
     written = (tmp_path / "result.json").stat().st_mtime_ns
     assert comparison.start(run(conditional=True), tmp_path) == result
     assert (tmp_path / "result.json").stat().st_mtime_ns == written
@@ -106,10 +106,10 @@ def test_pretrained_weights_are_loaded(tmp_path):
     config = presets.Config(**run().config)
     gan = presets.build(config, (8, 8, 1), 10, steps_per_epoch=250)
     gan.save(tmp_path / "own.keras")
-    slow = {"pretrained": str(tmp_path / "own.keras"), "generator_learning_rate": 0.0, "epochs": 1, "seed": 5}
+    slow = {"pretrained": str(tmp_path / "own.keras"), "generator_learning_rate": 0.0, "seed": 5}
     done = comparison.start(run(**slow), tmp_path / "run")
     assert done["failure"] is None, (tmp_path / "run" / "log.txt").read_text()
-    (path,) = (tmp_path / "run" / "checkpoints").glob("*.keras")
+    (path,) = (tmp_path / "run" / "run" / "checkpoints").glob("*.keras")
     trained = keras.saving.load_model(path)
     for one, other in zip(trained.generator.trainable_weights, gan.generator.trainable_weights):
         np.testing.assert_array_equal(one, other)
@@ -117,5 +117,6 @@ def test_pretrained_weights_are_loaded(tmp_path):
 
 def test_one_process_trains_in_a_folder(tmp_path):
     tmp_path.joinpath("plan.json").write_text(json.dumps(dataclasses.asdict(run())))
-    with FileLock(tmp_path / ".lock"), pytest.raises(ValueError, match="another process is training"):
+    tmp_path.joinpath("run").mkdir()
+    with FileLock(tmp_path / "run" / ".lock"), pytest.raises(ValueError, match="another process is training"):
         comparison.work(tmp_path)

@@ -3,6 +3,9 @@ import pytest
 from PIL import Image
 
 from keras_gan import datasets
+from keras_gan.datasets import images as in_memory
+from keras_gan.datasets import tfds as source
+from keras_gan.datasets.resizing import resize
 
 
 def test_digits():
@@ -126,7 +129,7 @@ def test_images_of_several_sizes_need_a_size(tmp_path):
 def test_resizing_crops_to_the_proportions_wanted():
     image = np.zeros((8, 16, 1), "uint8")
     image[:, 4:12] = 200
-    np.testing.assert_array_equal(datasets._resize(image, (4, 4)), np.full((4, 4, 1), 200))
+    np.testing.assert_array_equal(resize(image, (4, 4)), np.full((4, 4, 1), 200))
 
 
 def test_a_class_called_train_is_a_class(tmp_path):
@@ -233,7 +236,7 @@ def test_no_network_is_said_at_once(tmp_path, monkeypatch):
     def unreachable(*args, **kwargs):
         raise OSError("no route")
 
-    monkeypatch.setattr(datasets.urllib.request, "urlopen", unreachable)
+    monkeypatch.setattr(source.urllib.request, "urlopen", unreachable)
     with pytest.raises(ConnectionError, match=r"mnist is not prepared in .* no network\. Set TFDS_DATA_DIR"):
         datasets.load("mnist", data_dir=str(tmp_path))
     assert not any(tmp_path.iterdir())
@@ -251,7 +254,7 @@ def test_hidden_folders_do_not_count(tmp_path):
 
 def test_what_does_not_fit_in_memory_is_refused_before_it_is_read(tmp_path, monkeypatch):
     write_images(tmp_path / "a")
-    monkeypatch.setattr(datasets, "MEMORY_LIMIT", 700)
+    monkeypatch.setattr(in_memory, "MEMORY_LIMIT", 700)
     with pytest.raises(ValueError, match=r"3 images of \(8, 10, 3\) of a take over 8 GiB: set image_size"):
         datasets.load(str(tmp_path / "a"))
     assert len(datasets.load(str(tmp_path / "a"), image_size=4)) == 3
@@ -269,12 +272,14 @@ def test_held_out_images_are_found(tmp_path, name):
     write_images(tmp_path / "train" / "a", count=6)
     train = datasets.load(str(tmp_path))
     assert datasets.load_held_out(train, str(tmp_path)) is None
-    rest, held_out, note = datasets.load_with_held_out(str(tmp_path))
-    assert (len(rest), len(held_out)) == (5, 1)
-    assert "no test split: each sixth image" in note
+    rest, held_out, held_out_from = datasets.load_with_held_out(str(tmp_path))
+    assert (len(rest), len(held_out), held_out_from) == (5, 1, "one image in 6")
+    rest, held_out, held_out_from = datasets.load_with_held_out(str(tmp_path), hold_out=3)
+    assert (len(rest), len(held_out), held_out_from) == (4, 2, "one image in 3")
+    assert datasets.load_with_held_out(str(tmp_path), hold_out=0)[1:] == (None, None)
     write_images(tmp_path / name / "a", count=2)
     assert len(datasets.load_held_out(train, str(tmp_path))) == 2
-    assert datasets.load_with_held_out(str(tmp_path))[2] is None
+    assert datasets.load_with_held_out(str(tmp_path))[2] == "test split"
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_something_else_is_refused(tmp_path):
         SavedGAN(tmp_path)
 
 
-def test_load_takes_any_form_and_refuses_others(trained, tmp_path, capsys):
+def test_load_takes_any_form_and_refuses_others(trained, tmp_path, caplog):
     gan, folder = trained
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
     gan.save(tmp_path / "run" / "checkpoints" / "step-000000001.keras")
@@ -174,7 +174,7 @@ def test_load_takes_any_form_and_refuses_others(trained, tmp_path, capsys):
         np.testing.assert_array_equal(load(path).generate(2), gan.generate(2))
     (tmp_path / "run" / "model.keras").write_bytes(b"broken")
     np.testing.assert_array_equal(load(tmp_path / "run").generate(2), gan.generate(2))
-    assert "taking step-000000001.keras" in capsys.readouterr().out
+    assert "taking step-000000001.keras" in caplog.text
     gan.generator.save(tmp_path / "generator.keras")
     with pytest.raises(ValueError, match="holds a Functional, not a"):
         load(tmp_path / "generator.keras")

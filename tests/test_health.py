@@ -102,11 +102,11 @@ def kill(gan):
     gan.generator.get_layer("to_image").kernel.assign(np.zeros((16, 64)))
 
 
-def test_trouble_is_said_once_with_advice_and_is_in_the_history(make_gan, images, capsys):
+def test_trouble_is_said_once_with_advice_and_is_in_the_history(make_gan, images, caplog):
     gan = frozen(make_gan)
     kill(gan)
     monitor, history = train(gan, images[0], epochs=4)
-    said = capsys.readouterr().out
+    said = caplog.text
     assert said.count("collapse") == 1
     assert "Step 8: collapse (accuracy" in said
     assert ADVICE["collapse"] in said
@@ -145,11 +145,12 @@ def guarded(gan, folder, images, epochs, step):
     return monitor, rollback
 
 
-def test_it_may_go_back_to_the_last_healthy_game_and_a_resumed_run_remembers(make_gan, images, tmp_path, capsys):
+def test_it_may_go_back_to_the_last_healthy_game_and_a_resumed_run_remembers(make_gan, images, tmp_path, caplog):
     gan = make_gan(compile_args=slow(1e-6))
     # Looks at 20 and 24 show it; the checkpoint of step 16 was written before.
     monitor, rollback = guarded(gan, tmp_path, images[0], 4, 18)
-    said = capsys.readouterr().out
+    said = caplog.text
+    caplog.clear()
     assert "Step 24: the game is in trouble, collapse. Back to step-000000016.keras" in said
     assert rollback.count == 1
     assert monitor.state == HEALTHY
@@ -158,7 +159,7 @@ def test_it_may_go_back_to_the_last_healthy_game_and_a_resumed_run_remembers(mak
     assert [look.step for look in monitor.looks] == [28, 32]
     resumed = make_gan(compile_args=slow(1e-6))
     monitor, rollback = guarded(resumed, tmp_path, images[0], 5, 34)
-    said = capsys.readouterr().out
+    said = caplog.text
     assert "Step 40: the game is in trouble, collapse. Back to step-000000032.keras" in said
     assert rollback.count == 2
     assert ADVICE["collapse"] not in said  # It was given before.
@@ -172,14 +173,14 @@ def test_it_may_go_back_to_the_last_healthy_game_and_a_resumed_run_remembers(mak
         (None, False),
     ],
 )
-def test_batch_normalization_under_a_gradient_penalty_is_noticed(make_gan, images, capsys, penalty, noticed):
+def test_batch_normalization_under_a_gradient_penalty_is_noticed(make_gan, images, caplog, penalty, noticed):
     x = keras.Input((8, 8, 1))
     hidden = keras.layers.BatchNormalization(name="norm")(keras.layers.Flatten()(x))
     network = keras.Model(x, keras.layers.Dense(1)(keras.Model(hidden, keras.layers.Dense(4)(hidden))(hidden)))
     gan = kg.GAN(make_gan().generator, network)
     gan.compile(regularizers=[penalty] if penalty else [])
     train(gan, images[0])
-    assert ("batch normalisation (norm)" in capsys.readouterr().out) == noticed
+    assert ("batch normalisation (norm)" in caplog.text) == noticed
 
 
 def test_wrong_arguments_are_refused(make_gan, images):
@@ -197,7 +198,7 @@ def test_wrong_arguments_are_refused(make_gan, images):
         make_gan().fit(images[0], callbacks=[HealthMonitor(np.zeros((9, 4, 4, 1), "uint8"))], verbose=0)
 
 
-def test_samples_that_are_no_numbers_are_seen_among_bytes_too(make_gan, images, capsys):
+def test_samples_that_are_no_numbers_are_seen_among_bytes_too(make_gan, images, caplog):
     class Break(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             weight = self.model.generator.trainable_weights[-1]
@@ -205,4 +206,4 @@ def test_samples_that_are_no_numbers_are_seen_among_bytes_too(make_gan, images, 
 
     gan = make_gan()
     gan.fit(images[0], verbose=0, callbacks=[Break(), kg.callbacks.HealthMonitor(images[0], every=1)])
-    assert "diverged" in capsys.readouterr().out
+    assert "diverged" in caplog.text

@@ -5,7 +5,7 @@ import pytest
 from keras_gan import networks
 from keras_gan.gan import GAN
 from keras_gan.layers import SpectralNormalization
-from keras_gan.pretrained import load_pretrained
+from keras_gan.training import load_pretrained
 
 FAMILIES = {
     "mlp": (networks.mlp_generator, networks.mlp_discriminator),

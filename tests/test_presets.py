@@ -1,5 +1,3 @@
-import dataclasses
-
 import keras
 import numpy as np
 import pytest
@@ -10,7 +8,7 @@ from keras_gan import losses, presets, regularizers
 @pytest.mark.parametrize("conditional", [False, True])
 @pytest.mark.parametrize("name", presets.PRESETS)
 def test_every_preset_builds_and_trains(name, conditional, images):
-    config = dataclasses.replace(presets.preset(name), conditional=conditional, precision="float32")
+    config = presets.preset(name).replace(conditional=conditional, precision="float32")
     gan = presets.build(config, (8, 8, 1), 3)
     assert gan.num_classes == (3 if conditional else None)
     gan.fit(*images, batch_size=32, verbose=0)
@@ -89,7 +87,7 @@ def test_names_joined_by_plus_are_a_combination(images):
         ({"loss": "hinge+hinge"}, "2 losses .* for 1 of the discriminator"),
         ({"discriminator_share_until": "dense"}, r"is for several, such as discriminator=dcgan\+dcgan"),
         ({"packing": 3}, "multiple of packing, got 64 and 3"),
-        ({"packing": 0}, "packing must be greater than 0"),
+        ({"packing": 0}, "discriminator_packing must be a whole number greater than 0"),
         ({"discriminator": "mlp+mlp", "discriminator_width": 8}, "not mlp"),
         ({"discriminator": "mlp+resnet", "discriminator_initializer": "small_residual"}, "for resnet, not mlp"),
     ],
@@ -190,7 +188,7 @@ def test_override():
         presets.preset("dcgan"),
         {"r1": "0.5", "latent_dim": "32", "loss": "hinge", "conditional": "true", "minutes": "none", "epochs": "3"},
     )
-    assert (config.r1, config.latent_dim, config.loss, config.conditional) == (0.5, 32, "hinge", True)
+    assert (config.penalties["r1"], config.latent_dim, config.loss, config.conditional) == (0.5, 32, "hinge", True)
     assert (config.minutes, config.epochs) == (None, 3)
 
 
@@ -199,13 +197,13 @@ def test_override():
     [
         ({"lossy": "hinge"}, "unknown setting 'lossy': did you mean loss"),
         ({"loss": "hinges"}, "unknown loss 'hinges': did you mean hinge"),
-        ({"latent_dim": "many"}, "latent_dim must be a whole number, got 'many'"),
-        ({"latent_dim": "0"}, "latent_dim must be greater than 0"),
+        ({"latent_dim": "many"}, "latent_dim must be a whole number greater than 0, got 'many'"),
+        ({"latent_dim": "0"}, "latent_dim must be a whole number greater than 0"),
         ({"r1": "-1"}, "r1 must be a number from 0 on"),
         ({"r1": "nan"}, "r1 must be a number from 0 on"),
         ({"r1": "inf"}, "r1 must be a number from 0 on"),
-        ({"seed": "99999999999999999999"}, "seed must be a number from 0 on"),
-        ({"ema_decay": "1"}, r"ema_decay must be in \[0, 1\)"),
+        ({"seed": "99999999999999999999"}, "seed must be a whole number from 0 on"),
+        ({"ema_decay": "1"}, r"ema_decay must be a number in \[0, 1\)"),
         ({"conditional": "maybe"}, "conditional must be true or false"),
         ({"generator": "gru"}, "unknown generator 'gru'"),
         ({"generator_initializer": "xavier"}, "unknown generator initializer 'xavier'"),
@@ -217,10 +215,10 @@ def test_override():
             {"discriminator": "progressive", "discriminator_initializer": "small_residual"},
             "discriminator's initializer small_residual is for resnet, not progressive",
         ),
-        ({"generator_initializer": "small_residual"}, "small_residual is for progressive and resnet, not dcgan"),
+        ({"generator_initializer": "small_residual"}, "small_residual is for resnet and progressive, not dcgan"),
         ({"generator": "mlp", "generator_width": "9"}, "generator_width is for networks of convolutions, not mlp"),
         ({"loss": "hinge", "label_smoothing": "0.1"}, "the loss hinge has no target to smooth"),
-        ({"dropout": "1"}, r"dropout must be in \[0, 1\)"),
+        ({"dropout": "1"}, r"discriminator_dropout must be a number in \[0, 1\)"),
         ({"augmentation": "translation+spin"}, "unknown augmentation 'spin'"),
         ({"augmentation": "translation,cutout"}, "unknown augmentation 'translation,cutout': several are joined by"),
         ({"augmentation": ""}, "augmentation: a name is missing; several are joined by"),
@@ -229,7 +227,7 @@ def test_override():
         ({"augmentation_probability": "1"}, "augmentation_probability needs an augmentation"),
         ({"adaptive_augmentation": "true"}, "adaptive_augmentation needs an augmentation"),
         ({"R1": "0.3"}, "unknown setting 'R1': did you mean r1"),
-        ({"r1": "much"}, "r1 must be a number, got 'much'"),
+        ({"r1": "much"}, "r1 must be a number from 0 on, got 'much'"),
     ],
 )
 def test_wrong_settings_are_refused(settings, message):
@@ -250,3 +248,27 @@ def test_a_conditional_model_needs_classes():
 def test_precision():
     assert presets.resolve_precision("float32") == "float32"
     assert presets.resolve_precision("auto") in ("float32", "mixed_bfloat16")
+
+
+def test_a_key_without_its_player_means_both_unless_one_is_named():
+    config = presets.Config(width=8, generator_width=4, beta_1="0.25")
+    assert (config.generator.width, config.discriminator.width) == (4, 8)
+    assert config.generator.beta_1 == config.discriminator.beta_1 == 0.25
+    assert presets.Config(generator_width=4, width=8) == config.replace(beta_1=0.5)
+
+
+def test_settings_by_key_make_the_same_config():
+    config = presets.relativistic().replace(generator="dcgan+resnet", lecam=0.1, dropout=0.2)
+    assert presets.Config(**config.by_key()) == config
+    assert config.penalties == {"r1": 0.3, "r2": 0.3, "lecam": 0.1}
+    assert config.replace(lecam=0.0).penalties == {"r1": 0.3, "r2": 0.3}
+
+
+def test_every_setting_explains_itself():
+    found = {each.key: each for each in presets.explanations()}
+    assert list(found) == list(presets.Config().by_key())
+    assert all(each.meaning and each.values for each in found.values())
+    assert found["generator_beta_1"].values == "a number in [0, 1)"
+    assert found["image_size"].values == "a whole number greater than 0, or none"
+    assert "resnet" in found["discriminator"].values
+    assert "penalty on real images" in found["r1"].meaning

@@ -5,7 +5,7 @@ import pytest
 from commands import fails
 
 import keras_gan as kg
-from keras_gan.pretrained import load_pretrained
+from keras_gan.training import load_pretrained
 
 QUICK = ["train", "--preset", "mlp", "--epochs", "1", "--export-dir", "out", "--set", "precision=float32"]
 

@@ -6,9 +6,17 @@ import pytest
 import tensorflow as tf
 
 from keras_gan import regularizers
+from keras_gan.regularizers import REGULARIZERS, Scorer
 
 SEED = tf.constant([1, 2], "int64")
-ALL = [regularizers.R1(0.5), regularizers.R2(2.0), regularizers.GradientPenalty(3.0), regularizers.DRAGAN(2.0)]
+ALL = [cls(2.0) for cls in REGULARIZERS.values()]
+# The averages of one with a state are constants to its gradient, and move from call to call.
+STATELESS = [regularizer for regularizer in ALL if not isinstance(regularizer, keras.layers.Layer)]
+
+
+def penalty(regularizer, discriminate, real, fake):
+    regularizer.prepare(discriminate(real).shape)
+    return regularizer.penalty(Scorer(discriminate), real, fake, SEED)
 
 
 def points(seed, shape=(6, 2)):
@@ -26,8 +34,10 @@ def squared_norm(x):
 
 def test_r1_and_r2_match_the_analytic_gradient():
     real, fake = points(0), points(1)
-    np.testing.assert_allclose(regularizers.R1(0.5)(quadratic, real, fake, SEED), 0.25 * squared_norm(real), rtol=1e-5)
-    np.testing.assert_allclose(regularizers.R2(2.0)(quadratic, real, fake, SEED), squared_norm(fake), rtol=1e-5)
+    np.testing.assert_allclose(
+        penalty(regularizers.R1(0.5), quadratic, real, fake), 0.25 * squared_norm(real), rtol=1e-5
+    )
+    np.testing.assert_allclose(penalty(regularizers.R2(2.0), quadratic, real, fake), squared_norm(fake), rtol=1e-5)
 
 
 def test_gradient_penalty_matches_the_analytic_gradient():
@@ -37,7 +47,7 @@ def test_gradient_penalty_matches_the_analytic_gradient():
     assert float(tf.reduce_max(a)) <= 1
     between = a * real + (1 - a) * fake
     expected = 3.0 * (np.sqrt(squared_norm(between)) - 1) ** 2
-    np.testing.assert_allclose(regularizers.GradientPenalty(3.0)(quadratic, real, fake, SEED), expected, rtol=1e-4)
+    np.testing.assert_allclose(penalty(regularizers.GradientPenalty(3.0), quadratic, real, fake), expected, rtol=1e-4)
 
 
 def test_heads_are_penalised_each_for_itself():
@@ -48,8 +58,8 @@ def test_heads_are_penalised_each_for_itself():
         return tf.concat([quadratic(x), -(x[:, :1] ** 2)], axis=1)
 
     norms = squared_norm(real), 4.0 * real[:, 0] ** 2
-    np.testing.assert_allclose(regularizers.R1(2.0)(two_heads, real, fake, SEED), np.mean(norms, axis=0), rtol=1e-5)
-    around = regularizers.DRAGAN(1.0, 0.0)(two_heads, real, fake, SEED)
+    np.testing.assert_allclose(penalty(regularizers.R1(2.0), two_heads, real, fake), np.mean(norms, axis=0), rtol=1e-5)
+    around = penalty(regularizers.DRAGAN(1.0, 0.0), two_heads, real, fake)
     np.testing.assert_allclose(around, np.mean((np.sqrt(norms) - 1) ** 2, axis=0), rtol=1e-4)
 
 
@@ -58,7 +68,7 @@ def test_dragan_matches_the_analytic_gradient():
     noise = tf.random.stateless_normal((6, 2), SEED, alg="philox")
     around = real + 0.25 * np.std(real) * noise
     expected = 2.0 * (np.sqrt(squared_norm(around)) - 1) ** 2
-    np.testing.assert_allclose(regularizers.DRAGAN(2.0, 0.25)(quadratic, real, fake, SEED), expected, rtol=1e-4)
+    np.testing.assert_allclose(penalty(regularizers.DRAGAN(2.0, 0.25), quadratic, real, fake), expected, rtol=1e-4)
 
 
 def test_lecam_holds_logits_to_the_averages_of_the_other_kind():
@@ -67,23 +77,23 @@ def test_lecam_holds_logits_to_the_averages_of_the_other_kind():
     real_logits, fake_logits = (np.array(quadratic(x))[:, 0] for x in (real, fake))
     # The first averages are those of the first batch.
     expected = 0.5 * ((real_logits - fake_logits.mean()) ** 2 + (fake_logits - real_logits.mean()) ** 2)
-    np.testing.assert_allclose(lecam(quadratic, real, fake, SEED), expected, rtol=1e-5)
+    np.testing.assert_allclose(penalty(lecam, quadratic, real, fake), expected, rtol=1e-5)
     # The second: (0.75 * 0.25 * first + 0.25 * second) / (0.75 * 0.25 + 0.25).
     average = (
         0.75 * np.array([real_logits.mean(), fake_logits.mean()]) + [fake_logits.mean(), real_logits.mean()]
     ) / 1.75
     expected = 0.5 * ((fake_logits - average[1]) ** 2 + (real_logits - average[0]) ** 2)
-    np.testing.assert_allclose(lecam(quadratic, fake, real, SEED), expected, rtol=1e-5)
+    np.testing.assert_allclose(penalty(lecam, quadratic, fake, real), expected, rtol=1e-5)
 
 
 def test_lecam_differentiates_the_logits_and_not_the_averages():
     weight = tf.Variable([[1.0], [2.0]])
     real, fake = points(0), points(1)
     with tf.GradientTape() as tape:
-        penalty = tf.reduce_mean(regularizers.LeCam(1.0)(lambda x: x @ weight, real, fake, SEED))
+        value = tf.reduce_mean(penalty(regularizers.LeCam(1.0), lambda x: x @ weight, real, fake))
     first, second = (np.array(x @ weight) for x in (real, fake))
     expected = 2 * np.mean((first - second.mean()) * real + (second - first.mean()) * fake, axis=0)
-    np.testing.assert_allclose(tape.gradient(penalty, weight)[:, 0], expected, rtol=1e-4)
+    np.testing.assert_allclose(tape.gradient(value, weight)[:, 0], expected, rtol=1e-4)
 
 
 def test_patches_are_summed():
@@ -91,14 +101,16 @@ def test_patches_are_summed():
         return tf.concat([quadratic(x), quadratic(x)], axis=1)[..., tf.newaxis]
 
     real = points(0)
-    np.testing.assert_allclose(regularizers.R1(1.0)(two_patches, real, real, SEED), 2.0 * squared_norm(real), rtol=1e-5)
+    np.testing.assert_allclose(
+        penalty(regularizers.R1(1.0), two_patches, real, real), 2.0 * squared_norm(real), rtol=1e-5
+    )
 
 
 def test_gradient_penalty_has_a_finite_gradient_where_the_discriminator_is_flat():
     weight = tf.Variable([[0.0], [0.0]])
     with tf.GradientTape() as tape:
-        penalty = tf.reduce_sum(regularizers.GradientPenalty()(lambda x: x @ weight, points(0), points(1), SEED))
-    assert np.isfinite(tape.gradient(penalty, weight)).all()
+        value = tf.reduce_sum(penalty(regularizers.GradientPenalty(), lambda x: x @ weight, points(0), points(1)))
+    assert np.isfinite(tape.gradient(value, weight)).all()
 
 
 def float64_discriminator(kind):
@@ -122,7 +134,7 @@ def _float64():
 
 
 @pytest.mark.usefixtures("_float64")
-@pytest.mark.parametrize("regularizer", ALL, ids=lambda r: r.name)
+@pytest.mark.parametrize("regularizer", STATELESS, ids=lambda r: r.name)
 @pytest.mark.parametrize("compiled", [False, True], ids=["graph", "xla"])
 @pytest.mark.parametrize("kind", ["dense", "convolution", "transposed", "resized"])
 def test_gradient_with_respect_to_weights_matches_finite_differences(regularizer, compiled, kind):
@@ -133,7 +145,7 @@ def test_gradient_with_respect_to_weights_matches_finite_differences(regularizer
     @tf.function(jit_compile=compiled, autograph=False)
     def penalty_and_gradient():
         with tf.GradientTape() as tape:
-            value = tf.reduce_mean(regularizer(lambda x: discriminator(x, training=True), real, fake, SEED))
+            value = tf.reduce_mean(penalty(regularizer, lambda x: discriminator(x, training=True), real, fake))
         return value, tape.gradient(value, [v.value for v in discriminator.trainable_variables])
 
     # Along one random direction in all weights, by central differences. Biases may have no part in the penalty.
@@ -150,14 +162,14 @@ def test_gradient_with_respect_to_weights_matches_finite_differences(regularizer
     assert analytic == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-4)
 
 
-@pytest.mark.parametrize("regularizer", ALL)
+@pytest.mark.parametrize("regularizer", ALL, ids=lambda r: r.name)
 def test_round_trip(regularizer):
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(regularizer))
     assert type(copy) is type(regularizer)
     assert copy.get_config() == regularizer.get_config()
 
 
-@pytest.mark.parametrize("cls", [regularizers.R1, regularizers.R2, regularizers.GradientPenalty])
+@pytest.mark.parametrize("cls", REGULARIZERS.values())
 @pytest.mark.parametrize("strength", [-1.0, float("nan")])
 def test_refuses_negative_strength(cls, strength):
     with pytest.raises(ValueError, match="must be a number >= 0"):
@@ -171,6 +183,25 @@ def test_lecam_keeps_averages_for_each_head():
         return tf.concat([quadratic(x), -3.0 * quadratic(x)], axis=1)
 
     each = [
-        regularizers.LeCam()(lambda x, head=head: two_heads(x)[:, head : head + 1], real, fake, SEED) for head in (0, 1)
+        penalty(regularizers.LeCam(), lambda x, head=head: two_heads(x)[:, head : head + 1], real, fake)
+        for head in (0, 1)
     ]
-    np.testing.assert_allclose(regularizers.LeCam(heads=2)(two_heads, real, fake, SEED), sum(each) / 2, rtol=1e-5)
+    np.testing.assert_allclose(penalty(regularizers.LeCam(), two_heads, real, fake), sum(each) / 2, rtol=1e-5)
+
+
+def test_each_batch_passes_the_discriminator_once():
+    passes = []
+
+    def discriminate(x):
+        passes.append(x)
+        return quadratic(x)
+
+    real, fake = points(0), points(1)
+    scorer = Scorer(discriminate)
+    for regularizer in ALL:
+        regularizer.prepare((None, 1))
+        regularizer.penalty(scorer, real, fake, SEED)
+    np.testing.assert_array_equal(scorer.logits(real), quadratic(real))
+    np.testing.assert_allclose(scorer.gradient_norms(real)[:, 0], squared_norm(real), rtol=1e-5)
+    # And the points of the gradient penalty and of DRAGAN.
+    assert len(passes) == 4

@@ -134,14 +134,14 @@ def copied(whole, tmp_path):
 def test_changed_settings_are_shown_and_refused_unless_on_purpose(run, copied):
     record = (copied / "config.json").read_text()
     changed = ["--resume", "--run-dir", copied, "--set", "generator_learning_rate=0.01", "--set", "r1=0.5"]
-    fails(run("train", *changed), 2, "r1 0.0 -> 0.5, generator_learning_rate 0.0002 -> 0.01; leave them out")
+    fails(run("train", *changed), 2, "generator_learning_rate 0.0002 -> 0.01, r1 0.0 -> 0.5; leave them out")
     fails(run("train", "--resume", "--run-dir", copied, "--seed", 4), 2, "seed 3 -> 4")
     fails(run("train", "--resume", "--run-dir", copied, "--preset", "cnn"), 2, "generator mlp -> dcgan")
     assert (copied / "config.json").read_text() == record
 
     result = run("train", *changed, "--allow-changes", "--epochs", 3)
     assert result.exit_code == 0, result.output
-    assert "Changed: r1 0.0 -> 0.5" in result.output
+    assert "Changed: generator_learning_rate 0.0002 -> 0.01, r1 0.0 -> 0.5" in result.output
     gan = keras.saving.load_model(copied / "model.keras")
     assert float(gan.generator_optimizer.learning_rate) == pytest.approx(0.01)
     assert float(gan.discriminator_optimizer.learning_rate) == pytest.approx(2e-4)
@@ -271,7 +271,7 @@ def test_training_a_finished_run_further_leaves_no_old_model_behind(run, whole, 
 
     shutil.copytree(whole, tmp_path / "run")
     assert int(kg.export.load(tmp_path / "run").step) == 500
-    monkeypatch.setattr("keras_gan.cli.training._finish", stop)
+    monkeypatch.setattr("keras_gan.training.Session._finish", stop)
     assert run("train", "--resume", "--run-dir", "run", "--epochs", 3).exit_code == 130
     assert not (tmp_path / "run" / "model.keras").exists()
     assert int(kg.export.load(tmp_path / "run").step) == 750

@@ -26,8 +26,8 @@ class Poison(keras.callbacks.Callback):
 class AlwaysNaN(kg.regularizers.Regularizer):
     name = "bad"
 
-    def __call__(self, discriminate, real, fake, seed):
-        return discriminate(real)[:, 0] * np.nan
+    def penalty(self, scorer, real, fake, seed):
+        return scorer.logits(real)[:, 0] * np.nan
 
     def get_config(self):
         return {}
@@ -52,7 +52,7 @@ def is_finite(gan):
     return all(np.isfinite(weight).all() for weight in gan.get_weights())
 
 
-def test_weights_that_went_nan_come_back_from_the_checkpoint_with_lower_rates(make_gan, images, tmp_path, capsys):
+def test_weights_that_went_nan_come_back_from_the_checkpoint_with_lower_rates(make_gan, images, tmp_path, caplog):
     gan = make_gan()
     rollback = train(gan, tmp_path, images, 8)
     assert rollback.count == 1
@@ -60,7 +60,7 @@ def test_weights_that_went_nan_come_back_from_the_checkpoint_with_lower_rates(ma
     assert int(gan.step) == 18  # Data and noise go on: none is skipped, none comes twice.
     assert int(gan.generator_optimizer.iterations) == 18 - 4  # 7, 8: undone; 9, 10: left out.
     assert is_finite(gan)
-    out = capsys.readouterr().out
+    out = caplog.text
     assert "Step 10: losses or gradients were NaN or infinite 2 steps in a row. Back to step-000000006.keras" in out
     assert "rollback 1 of 3" in out
     assert "2 steps of epoch 2 were NaN or infinite and changed nothing" in out

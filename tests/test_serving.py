@@ -25,7 +25,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2, prediction_
 from tensorflow_serving.config import model_server_config_pb2
 
 import keras_gan as kg
-from keras_gan.serving import BATCHING, COMPOSE, MODELS, WARMUP, write_config
+from keras_gan.export.serving import BATCHING, COMPOSE, MODELS, WARMUP, write_config
 
 SERVER = shutil.which("tensorflow_model_server")
 

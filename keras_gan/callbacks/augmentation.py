@@ -2,6 +2,7 @@
 
 from keras_gan.augmentation import Augmentation
 from keras_gan.callbacks.stateful import StatefulCallback, StepMeans
+from keras_gan.errors import UserError
 
 
 class AdaptiveAugmentation(StatefulCallback):
@@ -23,17 +24,17 @@ class AdaptiveAugmentation(StatefulCallback):
     def __init__(self, target: float = 0.85, every: int = 4, steps: int = 5000, maximum: float = 0.8):
         super().__init__()
         if not 0.5 < target < 1.0:
-            raise ValueError(f"target must be in (0.5, 1), got {target!r}")
+            raise UserError(f"target must be in (0.5, 1), got {target!r}")
         if every < 1 or steps < 1:
-            raise ValueError(f"every and steps must be at least 1, got {every} and {steps}")
+            raise UserError(f"every and steps must be at least 1, got {every} and {steps}")
         if not 0.0 < maximum <= 1.0:
-            raise ValueError(f"maximum must be in (0, 1], got {maximum!r}")
+            raise UserError(f"maximum must be in (0, 1], got {maximum!r}")
         self.target, self.every, self.steps, self.maximum = target, every, steps, maximum
         self._means = StepMeans()
 
     def on_train_begin(self, logs=None):
         if not isinstance(self.model.augmentation, Augmentation):
-            raise ValueError(
+            raise UserError(
                 "AdaptiveAugmentation needs a GAN with an augmentation.Augmentation, whose probability it moves"
             )
 

@@ -1,6 +1,7 @@
 """Checkpoints to stop at, and to go on from as if training had never stopped."""
 
 import contextlib
+import logging
 import math
 import signal
 from pathlib import Path
@@ -8,7 +9,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_gan import checkpoints, signals
+from keras_gan import signals
+from keras_gan.errors import UserError
+from keras_gan.storage import checkpoints
+
+logger = logging.getLogger(__name__)
 
 # What Keras calls the variable of a constant learning rate.
 RATE = "learning_rate"
@@ -66,9 +71,9 @@ class Checkpoint(keras.callbacks.Callback):
     ):
         super().__init__()
         if keep < 1 or (every_steps is not None and every_steps < 1):
-            raise ValueError(f"keep and every_steps must be at least 1, got {keep} and {every_steps}")
+            raise UserError(f"keep and every_steps must be at least 1, got {keep} and {every_steps}")
         if mode not in ("min", "max"):
-            raise ValueError(f"mode must be min or max, got {mode!r}")
+            raise UserError(f"mode must be min or max, got {mode!r}")
         self.folder = Path(folder)
         self.every_steps, self.keep, self.monitor, self.mode = every_steps, keep, monitor, mode
         self.stateful = list(stateful)
@@ -84,9 +89,11 @@ class Checkpoint(keras.callbacks.Callback):
         A second signal interrupts at once. What the process was told to ignore, as by `nohup`, stays ignored. Works in
         the main thread, as all of Python's signals.
         """
-        self._signum = None
-        with signals.handled(("SIGINT", "SIGTERM", "SIGHUP"), self._on_signal):
-            yield
+        try:
+            with signals.handled(("SIGINT", "SIGTERM", "SIGHUP"), self._on_signal):
+                yield
+        finally:
+            self._signum = None  # Another fit() with this checkpoint goes on.
 
     def restore(self, gan) -> int | None:
         """Loads the newest checkpoint that can be read.
@@ -98,7 +105,7 @@ class Checkpoint(keras.callbacks.Callback):
             the step it stands at, or `None` if there is no checkpoint yet.
 
         Raises:
-            ValueError: if there are checkpoints but none can be read, or they are of another model.
+            UserError: if there are checkpoints but none can be read, or they are of another model.
         """
         path, state = self._newest()
         self._restored = True
@@ -122,7 +129,7 @@ class Checkpoint(keras.callbacks.Callback):
             accept: function of a checkpoint's state, as `checkpoints.read_state` gives it, for one that it says yes to.
 
         Raises:
-            ValueError: if there are checkpoints but none can be read.
+            UserError: if there are checkpoints but none can be read.
         """
         return self._newest(accept)[0]
 
@@ -136,11 +143,11 @@ class Checkpoint(keras.callbacks.Callback):
             the checkpoint.
 
         Raises:
-            ValueError: if there is none that can be read.
+            UserError: if there is none that can be read.
         """
         path = self.newest(accept)
         if path is None:
-            raise ValueError(f"there is no checkpoint in {self.folder} to go back to")
+            raise UserError(f"there is no checkpoint in {self.folder} to go back to")
         optimizers = self.model.discriminator_optimizer, self.model.generator_optimizer
         kept = [variable for optimizer in optimizers for variable in optimizer.variables if variable.name == RATE]
         values = [(variable, np.array(variable)) for variable in (self.model.step, *kept)]
@@ -153,8 +160,10 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.folder.mkdir(parents=True, exist_ok=True)
+        for unfinished in self.folder.glob(".step-*"):  # Of a process that was killed while it wrote.
+            unfinished.unlink()
         if not self._restored and checkpoints.newest_first(self.folder):
-            raise ValueError(f"{self.folder} holds checkpoints of another training: restore() it, or take a new folder")
+            raise UserError(f"{self.folder} holds checkpoints of another training: restore() it, or take a new folder")
         self.model._initial_epoch = self.epoch  # As Keras's BackupAndRestore does.
         if not checkpoints.newest_first(self.folder):
             self._save()
@@ -205,7 +214,7 @@ class Checkpoint(keras.callbacks.Callback):
         if int(self.model.skipped):
             return None
         if not checkpoints.is_finite(self.model):
-            print(f"\nNo checkpoint of step {int(self.model.step):,}: weights are not finite", flush=True)
+            logger.warning("No checkpoint of step %s: weights are not finite", f"{int(self.model.step):,}")
             return None
         self.folder.mkdir(exist_ok=True)
         path = self.folder / f"step-{int(self.model.step):09d}.keras"
@@ -228,13 +237,13 @@ class Checkpoint(keras.callbacks.Callback):
             try:
                 state = checkpoints.read_state(path)
             except checkpoints.UnreadableCheckpoint as error:
-                print(f"Warning: {error}; taking the one before", flush=True)
+                logger.warning("%s; taking the one before", error)
                 unreadable += 1
                 continue
             if accept is None or accept(state):
                 return path, state
         if found and unreadable == len(found):
-            raise ValueError(f"none of the {len(found)} checkpoints in {self.folder} can be read")
+            raise UserError(f"none of the {len(found)} checkpoints in {self.folder} can be read")
         return None, None
 
     def _on_signal(self, signum, frame):

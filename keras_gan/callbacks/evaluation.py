@@ -5,6 +5,8 @@ import time
 
 import keras
 
+from keras_gan.errors import UserError
+
 
 class Evaluation(keras.callbacks.Callback):
     """Evaluates the compiled metrics after an epoch, unless that would take more than a share of the training time.
@@ -21,7 +23,7 @@ class Evaluation(keras.callbacks.Callback):
     def __init__(self, data, steps: int | None = None, budget: float = 0.1):
         super().__init__()
         if not 0.0 < budget <= 1.0:
-            raise ValueError(f"budget must be in (0, 1], got {budget}")
+            raise UserError(f"budget must be in (0, 1], got {budget}")
         self.data, self.steps, self.budget = data, steps, budget
 
     def on_train_begin(self, logs=None):

@@ -1,6 +1,7 @@
 """What goes on between the two players, said while it can still be mended."""
 
 import dataclasses
+import logging
 import math
 
 import keras
@@ -8,9 +9,12 @@ import numpy as np
 
 from keras_gan.callbacks.rollback import Rollback
 from keras_gan.callbacks.stateful import StatefulCallback, StepMeans
+from keras_gan.errors import UserError
 from keras_gan.metrics.distances import nearest_neighbours, prdc
 from keras_gan.regularizers import DRAGAN, R1, R2, GradientPenalty
-from keras_gan.sampling import sample, to_pixels
+from keras_gan.sampling import is_image, sample, to_pixels
+
+logger = logging.getLogger(__name__)
 
 HEALTHY = "healthy"
 # What to do about each trouble, in the order in which they are looked for.
@@ -107,7 +111,7 @@ class HealthMonitor(StatefulCallback):
         state: one of `STATES`.
 
     Raises:
-        ValueError: if an argument is out of its range, or the images are not the model's.
+        UserError: if an argument is out of its range, or the images are not the model's.
         Diverged: from `fit()`, when more rollbacks would be needed than `rollback` has.
     """
 
@@ -122,13 +126,13 @@ class HealthMonitor(StatefulCallback):
     ):
         super().__init__()
         if len(images) < 6:
-            raise ValueError(f"the watch needs at least 6 images to compare samples with, got {len(images)}")
+            raise UserError(f"the watch needs at least 6 images to compare samples with, got {len(images)}")
         if every < 1 or patience < 1:
-            raise ValueError(f"every and patience must be at least 1, got {every} and {patience}")
+            raise UserError(f"every and patience must be at least 1, got {every} and {patience}")
         if action not in ("warn", "stop", "rollback"):
-            raise ValueError(f"action must be warn, stop or rollback, got {action!r}")
+            raise UserError(f"action must be warn, stop or rollback, got {action!r}")
         if action == "rollback" and rollback is None:
-            raise ValueError("the action rollback needs the Rollback of the same fit()")
+            raise UserError("the action rollback needs the Rollback of the same fit()")
         self.images, self.labels = np.asarray(images), labels
         self.every, self.patience, self.action, self.rollback = every, patience, action, rollback
         self.state = HEALTHY
@@ -140,13 +144,13 @@ class HealthMonitor(StatefulCallback):
     def on_train_begin(self, logs=None):
         normalized = _layers_of(self.model.discriminator, keras.layers.BatchNormalization)
         if normalized and any(isinstance(part, GRADIENT_PENALTIES) for part in self.model.regularizers):
-            print(
-                f"The discriminator has batch normalisation ({normalized[0].name}) and a penalty on its gradients, "
-                "which are then no function of one sample. Leave out one of the two (arXiv:1704.00028, section 4).",
-                flush=True,
+            logger.warning(
+                "The discriminator has batch normalisation (%s) and a penalty on its gradients, which are then no "
+                "function of one sample. Leave out one of the two (arXiv:1704.00028, section 4).",
+                normalized[0].name,
             )
-        if self.images.shape[1:] != self.model.image_shape:
-            raise ValueError(f"the model's samples are {self.model.image_shape}, the images {self.images.shape[1:]}")
+        if self.images.shape[1:] != self.model.sample_shape:
+            raise UserError(f"the model's samples are {self.model.sample_shape}, the images {self.images.shape[1:]}")
         self._real = _pixels(self.images)
         self._distance = _nearest(self._real)
 
@@ -213,9 +217,9 @@ class HealthMonitor(StatefulCallback):
         if state not in self._said:
             self._said.append(state)
             evidence = f"accuracy {seen.accuracy:.2f}, diversity {seen.diversity:.2f}, coverage {seen.coverage:.2f}"
-            print(f"\nStep {step:,}: {state} ({evidence}): {ADVICE[state]}.", flush=True)
+            logger.warning("Step %s: %s (%s): %s.", f"{step:,}", state, evidence, ADVICE[state])
         if self.action == "stop":
-            print("Training ends here.", flush=True)
+            logger.warning("Training ends here.")
             self.model.stop_training = True
         elif self.action == "rollback" and self.rollback.checkpoint.newest(_was_healthy):
             self.rollback.back(f"the game is in trouble, {state}", _was_healthy)
@@ -233,7 +237,7 @@ def _layers_of(network, kind):
 def _pixels(images):
     """Rows of pixels, of images made small."""
     images = np.asarray(images, "float32")
-    factor = max(1, min(images.shape[1:3]) // 16) if images.ndim == 4 else 1
+    factor = max(1, min(images.shape[1:3]) // 16) if is_image(images.shape[1:]) else 1
     if factor > 1:
         images = keras.ops.convert_to_numpy(keras.ops.average_pool(images, factor, padding="same"))
     return images.reshape(len(images), -1)
@@ -246,10 +250,7 @@ def _nearest(rows):
 
 def _turns(values, least: float) -> int:
     """How often values turn from rising to falling or back, by at least so much each way."""
-    turns, direction, extreme = 0, 0, values[0]
-    for value in values[1:]:
-        if direction * (value - extreme) > 0 or (direction == 0 and abs(value - extreme) >= least):
-            direction, extreme = (1 if value > extreme else -1) if direction == 0 else direction, value
-        elif abs(value - extreme) >= least:
-            turns, direction, extreme = turns + 1, -direction, value
-    return turns
+    from scipy.signal import find_peaks  # A second to import, which a healthy game need not wait for.
+
+    values = np.asarray(values)
+    return sum(len(find_peaks(sign * values, prominence=least)[0]) for sign in (1, -1))

@@ -9,7 +9,8 @@ from pathlib import Path
 import keras
 
 from keras_gan.callbacks.stateful import StatefulCallback
-from keras_gan.updates import set_progress
+from keras_gan.errors import UserError
+from keras_gan.optimizers import set_progress
 
 
 class TimeLimit(StatefulCallback):
@@ -23,7 +24,7 @@ class TimeLimit(StatefulCallback):
     def __init__(self, minutes: float):
         super().__init__()
         if not minutes > 0:
-            raise ValueError(f"minutes must be a number > 0, got {minutes!r}")
+            raise UserError(f"minutes must be a number > 0, got {minutes!r}")
         self.minutes = minutes
         self._before = 0.0
         self._start = None
@@ -49,7 +50,7 @@ class TimeLimit(StatefulCallback):
         return {"elapsed": self.elapsed}
 
     def set_state(self, state: dict) -> None:
-        self._before = state["elapsed"]
+        self._before, self._start = state["elapsed"], None
 
 
 class LearningRates(keras.callbacks.Callback):
@@ -144,7 +145,7 @@ def _keep_rows(path, epochs):
     """Cuts a history off before the first row of an epoch that is not below `epochs`, or that is not whole.
 
     Raises:
-        ValueError: if it is not a history.
+        UserError: if it is not a history.
     """
     keep = 0
     with open(path, newline="") as file:
@@ -152,7 +153,7 @@ def _keep_rows(path, epochs):
             first = next(csv.reader([line]))[:1]
             is_row = keep and first and first[0].isdigit() and int(first[0]) < epochs
             if not keep and line.strip() and first != ["epoch"]:
-                raise ValueError(f"{path} does not begin as a history, with a column epoch: move it away, or mend it")
+                raise UserError(f"{path} does not begin as a history, with a column epoch: move it away, or mend it")
             if not line.endswith("\n") or not (is_row or (not keep and first == ["epoch"])):
                 break
             keep = file.tell()

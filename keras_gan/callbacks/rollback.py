@@ -1,8 +1,13 @@
 """What to do when training diverges."""
 
+import logging
+
 from keras_gan.callbacks.checkpoint import Checkpoint
 from keras_gan.callbacks.stateful import StatefulCallback
-from keras_gan.updates import lower_learning_rate
+from keras_gan.errors import UserError
+from keras_gan.optimizers import lower_learning_rate
+
+logger = logging.getLogger(__name__)
 
 
 class Diverged(ArithmeticError):
@@ -27,7 +32,7 @@ class Rollback(StatefulCallback):
     def __init__(self, checkpoint: Checkpoint, patience: int = 5, factor: float = 0.5, limit: int = 3):
         super().__init__()
         if patience < 1 or limit < 0 or not 0 < factor <= 1:
-            raise ValueError(f"need patience >= 1, limit >= 0, factor in (0, 1], got {patience}, {limit}, {factor}")
+            raise UserError(f"need patience >= 1, limit >= 0, factor in (0, 1], got {patience}, {limit}, {factor}")
         self.checkpoint, self.patience, self.factor, self.limit = checkpoint, patience, factor, limit
         self.count = 0
         self._left_out = 0
@@ -64,15 +69,12 @@ class Rollback(StatefulCallback):
         path = self.checkpoint.restore_players(accept)
         self.count += 1
         self._lower_rates(self.factor)
-        print(
-            f"\nStep {step:,}: {why}. Back to {path.name}, learning rates x {self.factor:g} "
-            f"(rollback {self.count} of {self.limit})",
-            flush=True,
-        )
+        rates = f"learning rates x {self.factor:g} (rollback {self.count} of {self.limit})"
+        logger.warning("Step %s: %s. Back to %s, %s", f"{step:,}", why, path.name, rates)
 
     def on_epoch_end(self, epoch, logs=None):
         if self._left_out:
-            print(f"{self._left_out} steps of epoch {epoch + 1} were NaN or infinite and changed nothing", flush=True)
+            logger.warning("%d steps of epoch %d were NaN or infinite and changed nothing", self._left_out, epoch + 1)
 
     def on_train_end(self, logs=None):
         if int(self.model.skipped):

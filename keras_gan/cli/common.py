@@ -1,7 +1,6 @@
 """What the commands share."""
 
 import contextlib
-import dataclasses
 import importlib
 import logging
 import os
@@ -11,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from keras_gan.errors import UserError
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
@@ -19,6 +20,10 @@ class OneLineErrors(click.Group):
 
     def main(self, *args, **kwargs):
         kwargs["standalone_mode"] = False
+        with messages_shown():
+            return self._main(*args, **kwargs)
+
+    def _main(self, *args, **kwargs):
         if os.environ.get("KERAS_GAN_TRACEBACK"):
             return super().main(*args, **kwargs)
         try:
@@ -32,7 +37,7 @@ class OneLineErrors(click.Group):
             self._stop("interrupted", 130)
         except OSError as error:
             self._stop(f"{error.strerror}: {error.filename}" if error.filename else str(error), 1)
-        except ValueError as error:
+        except UserError as error:
             self._stop(str(error), 1)
         except Exception as error:
             if type(error).__name__ not in ("MemoryError", "ResourceExhaustedError"):
@@ -42,6 +47,28 @@ class OneLineErrors(click.Group):
     def _stop(self, message, status):
         click.echo(f"Error: {' '.join(message.split())}", err=True)
         sys.exit(status)
+
+
+@contextlib.contextmanager
+def messages_shown():
+    """Within it what the package logs is printed, warnings as such."""
+    logger, handler = logging.getLogger("keras_gan"), _Echo()
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+
+
+class _Echo(logging.Handler):
+    def emit(self, record):
+        # A progress bar may stand in the line.
+        start = "\n" if record.levelno > logging.INFO and sys.stdout.isatty() else ""
+        warning = "Warning: " if record.levelno > logging.INFO else ""
+        click.echo(f"{start}{warning}{record.getMessage()}")
 
 
 def load_tensorflow():
@@ -66,7 +93,7 @@ def usage_errors():
     """What goes wrong here is a mistake in the arguments: exit status 2."""
     try:
         yield
-    except ValueError as error:
+    except UserError as error:
         raise click.UsageError(str(error)) from error
 
 
@@ -86,18 +113,10 @@ def check_file(path, suffix=None):
     check_writable(path.parent)
 
 
-def make_extractor(name, train):
-    """`metrics.named_extractor`, with a word where it takes a while."""
-    from keras_gan import metrics
-
-    if name == "classifier" and train.num_classes and not metrics.is_cached(train):
-        click.echo(f"Training a classifier of {train.name}, once: it is kept in {metrics.cache_folder()}")
-    return metrics.named_extractor(name, train)
-
-
 def class_names_of(path, gan):
     """A name for each class, of a run folder, a file in it, or a SavedModel; empty where they are not known."""
-    from keras_gan import export, runs
+    from keras_gan import export
+    from keras_gan.training import runs
 
     for folder in (path, *path.resolve().parents[:2]):
         if runs.is_run(folder):
@@ -106,8 +125,8 @@ def class_names_of(path, gan):
 
 
 def echo_settings(config):
-    for key, value in dataclasses.asdict(config).items():
-        click.echo(f"  {key:28}{value}")
+    for key, value in config.by_key().items():
+        click.echo(f"  {key:36}{value}")
 
 
 def program():

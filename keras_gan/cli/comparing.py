@@ -1,7 +1,6 @@
 """`compare`: several ways to train, side by side."""
 
 import contextlib
-import dataclasses
 import datetime
 import json
 import math
@@ -13,7 +12,9 @@ from pathlib import Path
 import click
 
 from keras_gan import signals
-from keras_gan.cli.common import check_writable, load_tensorflow, make_extractor, usage_errors
+from keras_gan.cli.common import check_writable, load_tensorflow, usage_errors
+from keras_gan.errors import UserError
+from keras_gan.storage.files import write_json
 
 
 @click.command()
@@ -22,8 +23,10 @@ from keras_gan.cli.common import check_writable, load_tensorflow, make_extractor
 @click.option("--conditional/--unconditional", default=False, help="Learn to draw a given class, or not (the default).")
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Budget of a run.  [2, if no other]")
-@click.option("--steps", type=click.IntRange(min=1), help="Budget of a run in steps, rounded up to 250.")
-@click.option("--images", type=click.IntRange(min=1), help="Budget of a run in images, rounded up to 250 steps.")
+@click.option(
+    "--steps", type=click.IntRange(min=1), help="Budget of a run in steps, in epochs of 250 if there are more."
+)
+@click.option("--images", type=click.IntRange(min=1), help="Budget of a run in images, rounded up to such steps.")
 @click.option(
     "--num", type=click.IntRange(min=100), default=2000, show_default=True, help="Samples to measure of each."
 )
@@ -39,31 +42,34 @@ def compare(entries, dataset, conditional, seeds, num, extractor, quality, setti
     """
     check_writable(output)
     load_tensorflow()
-    from keras_gan import comparison, datasets, presets, runs
+    from keras_gan import comparison, datasets, metrics, presets
+    from keras_gan.training import runs
 
     with usage_errors():
         given = {key: value for key, value in budget.items() if value}
         if len(given) > 1:
-            raise ValueError(f"one budget is enough: --{' or --'.join(given)}")
+            raise UserError(f"one budget is enough: --{' or --'.join(given)}")
         if len(set(entries)) < len(entries):
-            raise ValueError(f"two of the names are the same: {max(entries, key=entries.count)}")
+            raise UserError(f"two of the names are the same: {max(entries, key=entries.count)}")
         common, configs = presets.pairs(settings), {}
         precision = _precision_before(output) or presets.resolve_precision("auto")
         for name in entries:
             config = comparison.settings(name, common=common)
             if config.precision == "auto":
-                config = dataclasses.replace(config, precision=precision)
-            config = dataclasses.replace(config, dataset=dataset, conditional=conditional, epochs=None, minutes=None)
-            configs[name] = dataclasses.replace(config, **_limit(config.batch_size, **given))
-        sizes = {config.image_size for config in configs.values()}
-        if len(sizes) > 1:
-            raise ValueError("all are trained on the same images: give image_size to all, with --set")
-        data, _, note = datasets.load_with_held_out(dataset, *sizes)
+                config = config.replace(precision=precision)
+            budget = _limit(config.batch_size, **given)
+            configs[name] = config.replace(dataset=dataset, conditional=conditional, **budget)
+        sources = {(config.image_size, config.hold_out) for config in configs.values()}
+        if len(sources) > 1:
+            raise UserError("all are trained on the same images: give image_size and hold_out to all, with --set")
+        data, held_out, held_out_from = datasets.load_with_held_out(dataset, *sources.pop())
+        if held_out is None:
+            raise UserError("samples are measured beside held-out images: leave out hold_out=0")
         if conditional and not data.num_classes:
-            raise ValueError(f"{dataset} has no labels: compare with --unconditional")
-        make_extractor(extractor, data).check(data.image_shape)
+            raise UserError(f"{dataset} has no labels: compare with --unconditional")
+        metrics.named_extractor(extractor, data).check(data.image_shape)
     about = {
-        "conditions": _conditions(dataset, len(data), conditional, seeds, num, extractor, given, note),
+        "conditions": _conditions(dataset, len(data), conditional, seeds, num, extractor, given, held_out_from),
         "precision": precision,
     }
     # Seed by seed, so that a machine that grows slower does so for all.
@@ -77,9 +83,9 @@ def compare(entries, dataset, conditional, seeds, num, extractor, quality, setti
         for number, (name, config) in enumerate(configs.items(), 1)
     ]
     output.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as stack:
         with usage_errors():
-            held.enter_context(runs.lock(output))
+            stack.enter_context(runs.held(runs.lock_of(output)))
         rows = _run_all(plans, configs, output, about, _title(entries, dataset), quality)
     _show(rows)
     warnings = [warning for results in rows.values() for result in results for warning in result.get("warnings", ())]
@@ -93,7 +99,8 @@ def compare(entries, dataset, conditional, seeds, num, extractor, quality, setti
 
 def _run_all(plans, configs, output, about, title, quality):
     """Results of all runs by name, which are written after each."""
-    from keras_gan import comparison, report
+    from keras_gan import comparison
+    from keras_gan.comparison import report
 
     rows, folders = {}, {}
     _write_results(output, about, configs, rows)
@@ -102,7 +109,7 @@ def _run_all(plans, configs, output, about, title, quality):
         with _exit_on_signals():
             result = comparison.start(run, folder)
         rows.setdefault(run.name, []).append(result)
-        folders.setdefault(run.name, folder)
+        folders.setdefault(run.name, folder / comparison.RUN)
         click.echo(_said(result))
         _write_results(output, about, configs, rows)
         left = len(plans) - count
@@ -112,7 +119,7 @@ def _run_all(plans, configs, output, about, title, quality):
 
 
 def _with_seed(config, seed):
-    return dataclasses.asdict(dataclasses.replace(config, seed=config.seed + seed))
+    return config.replace(seed=config.seed + seed).by_key()
 
 
 def _title(entries, dataset):
@@ -120,11 +127,14 @@ def _title(entries, dataset):
 
 
 def _limit(batch_size, minutes=None, steps=None, images=None):
-    from keras_gan.comparison import EPOCH_STEPS
+    """The settings that end a run; an epoch is short, for a curve of several points."""
+    from keras_gan.training import EPOCH_STEPS
 
     if images:
         steps = math.ceil(images / batch_size)
-    return {"epochs": math.ceil(steps / EPOCH_STEPS)} if steps else {"minutes": minutes or 2.0}
+    if not steps:
+        return {"epochs": None, "minutes": minutes or 2.0, "epoch_steps": EPOCH_STEPS}
+    return {"epochs": math.ceil(steps / EPOCH_STEPS), "minutes": None, "epoch_steps": min(steps, EPOCH_STEPS)}
 
 
 def _precision_before(output):
@@ -133,17 +143,17 @@ def _precision_before(output):
     return json.loads(path.read_text()).get("precision") if path.exists() else None
 
 
-def _conditions(dataset, size, conditional, seeds, num, extractor, given, note):
-    from keras_gan import runs
+def _conditions(dataset, size, conditional, seeds, num, extractor, given, held_out_from):
+    from keras_gan.training import runs
 
     budget = " ".join(f"{value:,} {key}" for key, value in (given or {"minutes": 2.0}).items())
     kind = "conditional" if conditional else "unconditional"
     drawn = "seed 0" if seeds == 1 else f"seeds 0 to {seeds - 1}: means, with the smallest and the largest"
     made_by = ", ".join(f"{name} {version}" for name, version in runs.versions().items())
     return (
-        f"{dataset}, {size:,} images, {kind}; {budget} a run, {drawn}. {num:,} samples beside held-out images, by the "
-        f"features of: {extractor}. {made_by}, {os.cpu_count()} cores of {platform.machine()}, {datetime.date.today()}."
-        + (f" {note[0].upper()}{note[1:]}." if note else "")
+        f"{dataset}, {size:,} images, {kind}; {budget} a run, {drawn}. {num:,} samples beside held-out images "
+        f"({held_out_from}), by the features of: {extractor}. {made_by}, {os.cpu_count()} cores of "
+        f"{platform.machine()}, {datetime.date.today()}."
     )
 
 
@@ -161,17 +171,12 @@ def _exit_on_signals():
 
 
 def _write_results(output, about, configs, rows):
-    ways = [
-        {"name": name, "config": dataclasses.asdict(config), "runs": rows.get(name, [])}
-        for name, config in configs.items()
-    ]
-    aside = output / ".results.part"
-    aside.write_text(json.dumps({**about, "rows": ways}, indent=2) + "\n")
-    aside.replace(output / "results.json")
+    ways = [{"name": name, "config": config.by_key(), "runs": rows.get(name, [])} for name, config in configs.items()]
+    write_json(output / "results.json", {**about, "rows": ways})
 
 
 def _show(rows):
-    from keras_gan import report
+    from keras_gan.comparison import report
 
     titles, cells = report.table(rows)
     shown = [title for title in titles if title in report.FIGURES or title == "failed"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import check_file, load_tensorflow, make_extractor, usage_errors
-from keras_gan.comparison import peak_memory
+from keras_gan.cli.common import check_file, load_tensorflow, usage_errors
+from keras_gan.errors import UserError
 
 # Sample i has the seed SEED * SPACE + i: two evaluations share no sample.
 SPACE = 2**32
@@ -39,7 +39,7 @@ MOST = 10_000
 )
 def evaluate(model, dataset, image_size, num, seed, extractor, json_path, picture):
     """Measure the samples of MODEL, a run folder, a .keras file or a SavedModel folder, beside held-out real images."""
-    from keras_gan import runs
+    from keras_gan.training import runs
 
     if picture is None and dataset is None and runs.is_run(model):
         picture = model / "neighbours.png"
@@ -48,6 +48,7 @@ def evaluate(model, dataset, image_size, num, seed, extractor, json_path, pictur
             check_file(path, suffix)
     load_tensorflow()
     from keras_gan import metrics
+    from keras_gan.comparison import peak_memory
     from keras_gan.export import load
     from keras_gan.pictures import image_grid, save_png
 
@@ -57,15 +58,15 @@ def evaluate(model, dataset, image_size, num, seed, extractor, json_path, pictur
         train, test, notes = _data(model, dataset, image_size)
         if train.image_shape != gan.image_shape:
             other_channels = train.image_shape[-1] != gan.image_shape[-1]
-            raise ValueError(
+            raise UserError(
                 f"{model} makes images of {gan.image_shape}, those of {train.name} are {train.image_shape}: "
                 + ("another --dataset" if other_channels else "another --dataset, or --image-size")
             )
         if gan.num_classes and gan.num_classes != train.num_classes:
-            raise ValueError(
+            raise UserError(
                 f"{model} has {gan.num_classes} classes, {train.name} has {train.num_classes or 'no labels'}"
             )
-        extractor = make_extractor(extractor, train)
+        extractor = metrics.named_extractor(extractor, train)
         extractor.check(train.image_shape)
     cached = time.monotonic()
     num = num or max(100, min(MOST, len(test)))
@@ -117,13 +118,22 @@ def _number(value):
 
 def _data(model, dataset, image_size):
     """Training and held-out images, and what is to be said about them."""
-    from keras_gan import datasets, runs
+    from keras_gan import datasets
+    from keras_gan.training import runs
 
-    if runs.is_run(model):
-        recorded = runs.read(model).config
-        image_size = image_size or (recorded["image_size"] if dataset in (None, recorded["dataset"]) else None)
-        dataset = dataset or recorded["dataset"]
+    run = runs.read(model) if runs.is_run(model) else None
+    split = {}
+    if run and dataset in (None, run.config.dataset):
+        if run.data.get("given_in_python"):
+            raise UserError(f"{model} was trained on images of a Python program: give --dataset")
+        dataset, image_size = run.config.dataset, image_size or run.config.image_size
+        split = {"hold_out": run.config.hold_out}
     if dataset is None:
-        raise ValueError(f"{model} does not say what it was trained on: give --dataset")
-    train, test, note = datasets.load_with_held_out(dataset, image_size)
-    return train, test, [note] if note else []
+        raise UserError(f"{model} does not say what it was trained on: give --dataset")
+    train, test, held_out_from = datasets.load_with_held_out(dataset, image_size, **split)
+    if test is None:
+        train, test, held_out_from = datasets.hold_out_of(train, 6)
+        return train, test, [f"{held_out_from} stands for held-out ones, though the model was trained on it"]
+    if not run and held_out_from != "test split":
+        return train, test, [f"{held_out_from} is taken as held out: whether the model was trained on it is not known"]
+    return train, test, []

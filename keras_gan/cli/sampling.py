@@ -35,10 +35,11 @@ def generate(model, num, labels, seed, truncation, frames, output):
     num = num or (20 if output.suffix in ANIMATIONS else 100)
     load_tensorflow()
     from keras_gan.export import load
+    from keras_gan.sampling import is_image
 
     gan = load(model)
-    if output.suffix != ".npz" and (len(gan.image_shape) != 3 or gan.image_shape[-1] > 4):
-        raise click.UsageError(f"the samples of {model} are {gan.image_shape}, no pictures: give --output FILE.npz")
+    if output.suffix != ".npz" and not (is_image(gan.sample_shape) and gan.sample_shape[-1] <= 4):
+        raise click.UsageError(f"the samples of {model} are {gan.sample_shape}, no pictures: give --output FILE.npz")
     if labels and not gan.num_classes:
         raise click.UsageError(f"{model} is unconditional: it takes no --label")
     names = class_names_of(model, gan)

@@ -15,7 +15,7 @@ def serving(folder, base):
     """Write what TF Serving needs to serve the models of FOLDER (saved_models when not given)."""
     check_writable(folder)
     load_tensorflow()
-    from keras_gan.serving import models_in, write_config
+    from keras_gan.export.serving import models_in, write_config
 
     for file in write_config(folder, base.rstrip("/")):
         click.echo(f"Wrote {file}")

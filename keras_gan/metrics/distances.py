@@ -1,11 +1,12 @@
 """How far generated samples are from real ones, as functions of features or predictions: NumPy in, floats out.
 
 Real comes before fake. Features are float arrays `(N, D)` of any extractor; a figure means something only beside the
-same figure of the same extractor, N and data. Arrays of another shape, or with NaN, are a `ValueError`.
+same figure of the same extractor, N and data. Arrays of another shape, or with NaN, are a `UserError`.
 """
 
 import numpy as np
 
+from keras_gan.errors import UserError
 from keras_gan.metrics.statistics import GaussianStatistics, statistics_of
 
 
@@ -18,7 +19,7 @@ def frechet_distance(real: np.ndarray | GaussianStatistics, fake: np.ndarray | G
         real, fake: features `(N, D)`, or their statistics.
 
     Raises:
-        ValueError: if there are not more samples than features, for then a covariance is singular.
+        UserError: if there are not more samples than features, for then a covariance is singular.
 
     Source: Heusel et al., arXiv:1706.08500, equation 6.
     """
@@ -26,7 +27,7 @@ def frechet_distance(real: np.ndarray | GaussianStatistics, fake: np.ndarray | G
     _check_alike(len(real.mean), len(fake.mean))
     for name, statistics in (("real", real), ("fake", fake)):
         if statistics.count <= len(statistics.mean):
-            raise ValueError(
+            raise UserError(
                 f"the Fréchet distance needs more samples than the {len(statistics.mean)} features, "
                 f"got {statistics.count} {name} ones"
             )
@@ -59,7 +60,7 @@ def kernel_distance(
     real, fake = _pair(real, fake)
     number = min(len(real), len(fake))
     if number < 4 or subset_size < 2 or subsets < 2:
-        raise ValueError(
+        raise UserError(
             f"the kernel distance needs at least 4 samples of each and 2 subsets of 2, got {len(real)} and {len(fake)} "
             f"samples, {subsets} subsets of {subset_size}"
         )
@@ -91,7 +92,7 @@ def prdc(real: np.ndarray, fake: np.ndarray, neighbours: tuple[int, int] = (3, 5
         `precision`, `recall` and `coverage` in [0, 1], `density` from 0 to about 1 and above.
 
     Raises:
-        ValueError: if there are no more than k samples.
+        UserError: if there are no more than k samples.
 
     Source: precision and recall: Kynkäänniemi et al., arXiv:1904.06991, equations 1 and 2, k = 3; density and coverage:
     Naeem et al., arXiv:2002.09797, equations 3 and 4, k = 5.
@@ -139,18 +140,18 @@ def classifier_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float
 
     Source: Salimans et al., arXiv:1606.03498, section 4.
     """
+    from scipy.stats import entropy
+
     probabilities = np.asarray(probabilities, "float64")
     if not are_probabilities(probabilities):
-        raise ValueError("the classifier score needs class probabilities (N, classes): rows that sum to 1, no logits")
+        raise UserError("the classifier score needs class probabilities (N, classes): rows that sum to 1, no logits")
     if len(probabilities) < splits:
-        raise ValueError(f"the classifier score needs at least {splits} samples, got {len(probabilities)}")
+        raise UserError(f"the classifier score needs at least {splits} samples, got {len(probabilities)}")
     # Rows may come class by class.
     probabilities = np.random.default_rng(0).permutation(probabilities)
     scores = []
     for part in np.array_split(probabilities, splits):
-        marginal = part.mean(axis=0)
-        ratio = np.log(np.maximum(part, 1e-16)) - np.log(np.maximum(marginal, 1e-16))
-        scores.append(np.exp((part * ratio).sum(axis=1).mean()))
+        scores.append(np.exp(entropy(part, part.mean(axis=0), axis=1).mean()))
     return float(np.mean(scores)), float(np.std(scores))
 
 
@@ -166,18 +167,18 @@ def modes(real_counts: np.ndarray, fake_counts: np.ndarray) -> tuple[int, float]
 
     Source: Srivastava et al. (VEEGAN), arXiv:1705.07761, section 4; Lin et al. (PacGAN), arXiv:1712.04086, section 4.
     """
+    from scipy.stats import entropy
+
     real, fake = np.asarray(real_counts, "float64"), np.asarray(fake_counts, "float64")
     if real.shape != fake.shape or not fake.sum() > 0:
-        raise ValueError(f"need counts of the same modes and at least one sample, got {real.shape} and {fake.shape}")
+        raise UserError(f"need counts of the same modes and at least one sample, got {real.shape} and {fake.shape}")
     if (fake < 0).any():
-        raise ValueError("counts of each mode are wanted, and none can be negative")
+        raise UserError("counts of each mode are wanted, and none can be negative")
     if (real <= 0).any():
-        raise ValueError(
+        raise UserError(
             f"mode {int(np.argmin(real))} has no real sample: leave it out (counts of each mode are wanted, not labels)"
         )
-    real, fake = real / real.sum(), fake / fake.sum()
-    seen = fake > 0
-    return int(seen.sum()), float(np.sum(fake[seen] * np.log(fake[seen] / real[seen])))
+    return int((fake > 0).sum()), float(entropy(fake, real))
 
 
 def nearest_neighbours(train: np.ndarray, samples: np.ndarray, neighbours: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -193,9 +194,9 @@ def nearest_neighbours(train: np.ndarray, samples: np.ndarray, neighbours: int =
 def _features(features):
     features = np.asarray(features, "float32")
     if features.ndim != 2 or not len(features):
-        raise ValueError(f"features must be (N, D) with N > 0, got {features.shape}")
+        raise UserError(f"features must be (N, D) with N > 0, got {features.shape}")
     if not np.isfinite(features).all():
-        raise ValueError("the features contain NaN or infinity")
+        raise UserError("the features contain NaN or infinity")
     return features
 
 
@@ -207,7 +208,7 @@ def _pair(real, fake):
 
 def _check_alike(real, fake):
     if real != fake:
-        raise ValueError(f"the real have {real} features, the fake {fake}: take one extractor for both")
+        raise UserError(f"the real have {real} features, the fake {fake}: take one extractor for both")
 
 
 def _discrepancy(x, y):
@@ -217,13 +218,15 @@ def _discrepancy(x, y):
 
 
 def _kernel(x, y):
-    return (x.astype("float64") @ y.T.astype("float64") / x.shape[1] + 1.0) ** 3
+    from sklearn.metrics.pairwise import polynomial_kernel
+
+    return polynomial_kernel(x.astype("float64"), y.astype("float64"), degree=3, gamma=1.0 / x.shape[1], coef0=1.0)
 
 
 def _reaches(features, neighbours):
     """Distances of each row to its nearest others, `(N, neighbours)`."""
     if len(features) <= neighbours:
-        raise ValueError(f"need more than {neighbours} samples, got {len(features)}")
+        raise UserError(f"need more than {neighbours} samples, got {len(features)}")
     return _index(features, neighbours).kneighbors()[0]
 
 

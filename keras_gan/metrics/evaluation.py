@@ -6,6 +6,7 @@ import dataclasses
 import numpy as np
 
 from keras_gan import datasets
+from keras_gan.errors import UserError
 from keras_gan.metrics import distances
 from keras_gan.metrics.features import Extractor, train_classifier
 from keras_gan.metrics.statistics import statistics_of
@@ -71,16 +72,16 @@ def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0, 
         with_cas: whether the classifiers are trained that CAS takes, which is most of the time; there must be labels.
 
     Raises:
-        ValueError: if shapes or classes differ, or all samples are one image. A figure for which there are too few
+        UserError: if shapes or classes differ, or all samples are one image. A figure for which there are too few
             images is left out, with a warning.
     """
     if labels is not None and len(labels) != len(images):
-        raise ValueError(f"need a label for each image, got {len(labels)} for {len(images)}")
+        raise UserError(f"need a label for each image, got {len(labels)} for {len(images)}")
     if images.shape[1:] != train.image_shape:
-        raise ValueError(f"the images of {train.name} are {train.image_shape}, these are {images.shape[1:]}")
+        raise UserError(f"the images of {train.name} are {train.image_shape}, these are {images.shape[1:]}")
     datasets.check_alike(train, test)
     if (images == images[0]).all():
-        raise ValueError("all samples are the same image: there is nothing to measure")
+        raise UserError("all samples are the same image: there is nothing to measure")
     reference, _ = extractor(train.images)
     # As many real images as there are samples: most figures depend on the number.
     rows, held_out = (_some(len(data), len(images), seed) for data in (train, test))
@@ -92,7 +93,7 @@ def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0, 
     def left_out_if_impossible(name):
         try:
             yield
-        except ValueError as error:
+        except UserError as error:
             numbers = f"{len(train):,} to train on, {len(held_out):,} held out and {len(images):,} samples"
             warnings.append(f"no {name}, of {numbers}: {error}")
 

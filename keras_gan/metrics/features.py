@@ -5,6 +5,7 @@ any Keras model, and Inception as Keras Applications carries it, where its weigh
 """
 
 import hashlib
+import logging
 import os
 import zipfile
 from pathlib import Path
@@ -14,9 +15,13 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from keras_gan import datasets
+from keras_gan import datasets, sampling
 from keras_gan import layers as own_layers
+from keras_gan.errors import UserError
 from keras_gan.metrics.distances import are_probabilities
+from keras_gan.storage.files import written_aside
+
+logger = logging.getLogger(__name__)
 
 FEATURES = 64
 BATCH = 250
@@ -45,13 +50,13 @@ class Extractor:
 
     def __init__(self, network, name: str, scale: tuple[float, float] = (1.0 / 127.5, -1.0), path=None):
         if not getattr(network, "inputs", None) or not getattr(network, "outputs", None):
-            raise ValueError(
+            raise UserError(
                 f"the extractor {name} must be a functional or Sequential Keras model that knows its inputs"
             )
         if len(network.inputs) != 1 or len(network.inputs[0].shape) != 4:
-            raise ValueError(f"the extractor {name} must take images (batch, height, width, channels)")
+            raise UserError(f"the extractor {name} must take images (batch, height, width, channels)")
         if len(network.outputs) > 2 or any(len(output.shape) != 2 for output in network.outputs):
-            raise ValueError(
+            raise UserError(
                 f"the extractor {name} must give features (batch, D), and at most probabilities beside them"
             )
         self.name = name
@@ -68,10 +73,10 @@ class Extractor:
         self._run = tf.function(self.call, autograph=False)
 
     def check(self, image_shape: tuple[int, int, int]) -> None:
-        """Raises `ValueError` if images of this shape cannot be given to the network, resized or not."""
+        """Raises `UserError` if images of this shape cannot be given to the network, resized or not."""
         wanted = self.input_shape[-1]
         if wanted is not None and image_shape[-1] != wanted and {image_shape[-1], wanted} != {1, 3}:
-            raise ValueError(
+            raise UserError(
                 f"the extractor {self.name} takes images of {wanted} channels, these have {image_shape[-1]}"
             )
 
@@ -103,10 +108,10 @@ class Extractor:
             float32 `(N, D)`, and float32 `(N, classes)` or `None`.
 
         Raises:
-            ValueError: if the images do not fit, there are none, or what should be probabilities are none.
+            UserError: if the images do not fit, there are none, or what should be probabilities are none.
         """
         if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
-            raise ValueError(f"images must be uint8 (N, height, width, channels), got {images.dtype} {images.shape}")
+            raise UserError(f"images must be uint8 (N, height, width, channels), got {images.dtype} {images.shape}")
         self.check(images.shape[1:])
         # What is done to images depends on their shape, but not on their number.
         run = self._run.get_concrete_function(tf.TensorSpec((None, *images.shape[1:]), tf.uint8))
@@ -115,7 +120,7 @@ class Extractor:
         if not self.num_classes:
             return features, None
         if not are_probabilities(probabilities):
-            raise ValueError(f"the second output of the extractor {self.name} must be class probabilities, not logits")
+            raise UserError(f"the second output of the extractor {self.name} must be class probabilities, not logits")
         return features, probabilities
 
 
@@ -139,12 +144,12 @@ def train_classifier(images, labels, num_classes: int, steps: int = 2000, seed: 
         a model from float images in [-1, 1] to features `(batch, 64)` and probabilities `(batch, num_classes)`.
 
     Raises:
-        ValueError: if there are fewer than two classes, or a class has no image.
+        UserError: if there are fewer than two classes, or a class has no image.
     """
     counts = np.bincount(labels, minlength=num_classes)
     if num_classes < 2 or not counts.all():
         empty = f"class {int(np.argmin(counts))} has no image" if num_classes > 1 else "there is one class only"
-        raise ValueError(f"cannot train a classifier: {empty}")
+        raise UserError(f"cannot train a classifier: {empty}")
     batch = min(128, len(images))
     steps = min(steps, max(200, 40 * (len(images) // batch)))
     keras.utils.set_random_seed(seed)
@@ -154,7 +159,7 @@ def train_classifier(images, labels, num_classes: int, steps: int = 2000, seed: 
         model = keras.Model(network.input, network.outputs[1])
         model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy")
         data = datasets.from_arrays(images, labels).batches(batch, seed).take(steps)
-        model.fit(data.map(lambda x, y: (ops.cast(x, "float32") / 127.5 - 1.0, y)), verbose=0, shuffle=False)
+        model.fit(data.map(lambda x, y: (sampling.to_float(x), y)), verbose=0, shuffle=False)
     return network
 
 
@@ -179,19 +184,19 @@ def dataset_classifier(data, cache=None) -> Extractor:
         cache: folder; `KERAS_GAN_CACHE` or `~/.cache/keras_gan` when `None`.
 
     Raises:
-        ValueError: if the data have no labels.
+        UserError: if the data have no labels.
     """
     if data.num_classes is None:
-        raise ValueError(f"{data.name} has no labels to train a classifier on: name another extractor, FILE.keras")
+        raise UserError(f"{data.name} has no labels to train a classifier on: name another extractor, FILE.keras")
     name = f"classifier of {data.name}"
     path = _path(data, cache)
     if path.exists():
         return Extractor(keras.saving.load_model(path), name, path=path)
+    logger.info("Training a classifier of %s, once: it is kept in %s", data.name, path.parent)
     network = train_classifier(data.images, data.labels, data.num_classes)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.stem}.{os.getpid()}.keras")
-    network.save(aside)
-    aside.replace(path)
+    with written_aside(path) as aside:
+        network.save(aside)
     return Extractor(network, name, path=path)
 
 
@@ -203,7 +208,7 @@ def named_extractor(name: str, data) -> Extractor:
         data: `datasets.ImageDataset`, the training split.
 
     Raises:
-        ValueError: if it cannot be had.
+        UserError: if it cannot be had.
     """
     if name == "inception":
         return inception()
@@ -214,16 +219,16 @@ def load_extractor(path) -> Extractor:
     """An extractor of your own: a `.keras` file from images in [-1, 1] to features, or features and probabilities.
 
     Raises:
-        ValueError: if it cannot be read, or has other inputs and outputs.
+        UserError: if it cannot be read, or has other inputs and outputs.
     """
     if not Path(path).is_file():
-        raise ValueError(f"no extractor {path}: there is classifier, inception, or a .keras file")
+        raise UserError(f"no extractor {path}: there is classifier, inception, or a .keras file")
     try:
         network = keras.saving.load_model(path)
     except (ValueError, OSError, TypeError, KeyError, zipfile.BadZipFile) as error:
         if not zipfile.is_zipfile(path):
-            raise ValueError(f"cannot load the extractor {path}: it is no .keras file, or an incomplete one") from error
-        raise ValueError(f"cannot load the extractor {path}: {str(error).splitlines()[0]}") from error
+            raise UserError(f"cannot load the extractor {path}: it is no .keras file, or an incomplete one") from error
+        raise UserError(f"cannot load the extractor {path}: {str(error).splitlines()[0]}") from error
     return Extractor(network, Path(path).name, path=path)
 
 
@@ -233,12 +238,12 @@ def inception() -> Extractor:
     The weights are Keras's, not those of the FID papers: figures are near theirs, not equal.
 
     Raises:
-        ValueError: if the weights are not on this machine and cannot be downloaded.
+        UserError: if the weights are not on this machine and cannot be downloaded.
     """
     try:
         network = keras.applications.InceptionV3(include_top=False, pooling="avg", input_shape=(299, 299, 3))
     except Exception as error:
-        raise ValueError("the weights of Inception are not on this machine and cannot be downloaded") from error
+        raise UserError("the weights of Inception are not on this machine and cannot be downloaded") from error
     return Inception(network, "Inception-v3 of Keras Applications")
 
 

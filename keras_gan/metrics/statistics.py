@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_gan.errors import UserError
+
 
 class GaussianStatistics:
     """Count, mean and covariance of rows that come in batches.
@@ -25,9 +27,9 @@ class GaussianStatistics:
         """Adds rows `(N, dimensions)`; returns itself."""
         features = np.asarray(features, "float64")
         if features.ndim != 2 or features.shape[1] != len(self.mean):
-            raise ValueError(f"features must be (N, {len(self.mean)}), got {features.shape}")
+            raise UserError(f"features must be (N, {len(self.mean)}), got {features.shape}")
         if not np.isfinite(features).all():
-            raise ValueError("the features contain NaN or infinity")
+            raise UserError("the features contain NaN or infinity")
         if not len(features):
             return self
         mean = features.mean(axis=0)
@@ -43,12 +45,12 @@ class GaussianStatistics:
     def covariance(self) -> np.ndarray:
         """Unbiased, float64 `(dimensions, dimensions)`."""
         if self.count < 2:
-            raise ValueError(f"a covariance needs at least 2 samples, got {self.count}")
+            raise UserError(f"a covariance needs at least 2 samples, got {self.count}")
         return self._scatter / (self.count - 1)
 
 
 def statistics_of(features: np.ndarray) -> GaussianStatistics:
     """The statistics of features `(N, dimensions)` that are all there."""
     if np.ndim(features) != 2:
-        raise ValueError(f"features must be (N, D), got {np.shape(features)}")
+        raise UserError(f"features must be (N, D), got {np.shape(features)}")
     return GaussianStatistics(np.shape(features)[1]).update(features)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gan import sampling
+from keras_gan.errors import UserError
 from keras_gan.metrics import features
 
 
@@ -19,7 +20,7 @@ class _FeatureMetric(keras.metrics.Metric):
         super().__init__(name=name, **kwargs)
         given = isinstance(extractor, features.Extractor)
         if not given and dimensions is None:
-            raise ValueError("with the path of an extractor, give its number of features: dimensions=")
+            raise UserError("with the path of an extractor, give its number of features: dimensions=")
         self._path = extractor.path if given else extractor
         self._dimensions = extractor.dimensions if given else dimensions
         # In a tuple, for Keras would save the network with the model.
@@ -28,7 +29,7 @@ class _FeatureMetric(keras.metrics.Metric):
     def _features(self, images):
         if not self._loaded:
             if self._path is None:
-                raise ValueError(f"the extractor of {self.name} was not saved: give the metric another")
+                raise UserError(f"the extractor of {self.name} was not saved: give the metric another")
             with tf.init_scope():
                 self._loaded = (features.load_extractor(self._path),)
         # As uint8 images, for that is what is delivered.

@@ -1,12 +1,30 @@
 """Network families. Each gives a generator, a discriminator, and a function that returns both; mix them as you like."""
 
+import importlib
+import pkgutil
+
 from keras_gan.networks.compose import ensemble, mixture, packed
 from keras_gan.networks.dcgan import dcgan, dcgan_discriminator, dcgan_generator
+from keras_gan.networks.families import (
+    DISCRIMINATORS,
+    GENERATORS,
+    Family,
+    register_discriminator,
+    register_generator,
+)
 from keras_gan.networks.mlp import mlp, mlp_discriminator, mlp_generator
 from keras_gan.networks.progressive import progressive, progressive_discriminator, progressive_generator
 from keras_gan.networks.resnet import resnet, resnet_discriminator, resnet_generator
 
+# A file in this folder is enough for a new family: its functions NAME, NAME_generator and NAME_discriminator are found.
+for _file in pkgutil.iter_modules(__path__):
+    _module = importlib.import_module(f"{__name__}.{_file.name}")
+    globals().update({name: value for name, value in vars(_module).items() if name.startswith(_file.name)})
+
 __all__ = [
+    "DISCRIMINATORS",
+    "GENERATORS",
+    "Family",
     "dcgan",
     "dcgan_discriminator",
     "dcgan_generator",
@@ -19,6 +37,8 @@ __all__ = [
     "progressive",
     "progressive_discriminator",
     "progressive_generator",
+    "register_discriminator",
+    "register_generator",
     "resnet",
     "resnet_discriminator",
     "resnet_generator",

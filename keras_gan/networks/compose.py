@@ -7,6 +7,7 @@ export as those do.
 import keras
 from keras import layers
 
+from keras_gan.errors import UserError
 from keras_gan.layers import ChosenRows, Join, Pack, SplitChoice
 
 
@@ -25,7 +26,7 @@ def ensemble(*discriminators, share_until: str | None = None, name: str = "ensem
         functional model of copies of them, of the same inputs -> float32 logits `(batch, ..., heads of all)`.
 
     Raises:
-        ValueError: if they do not fit together.
+        UserError: if they do not fit together.
 
     Source: Durugkar et al., "Generative Multi-Adversarial Networks", arXiv:1611.01673, with the mean of the members.
     """
@@ -33,7 +34,7 @@ def ensemble(*discriminators, share_until: str | None = None, name: str = "ensem
     members, (seen, *labels) = _members(discriminators, share_until, inputs)
     logits = [member(_one_or_more([seen, *labels])) for member in members]
     if len({tuple(each.shape[1:-1]) for each in logits}) > 1:
-        raise ValueError(f"the members' logits have different shapes: {[tuple(each.shape) for each in logits]}")
+        raise UserError(f"the members' logits have different shapes: {[tuple(each.shape) for each in logits]}")
     joined = layers.Concatenate(dtype="float32", name="all_logits")(logits)
     return keras.Model(_one_or_more(inputs), joined, name=name)
 
@@ -55,7 +56,7 @@ def mixture(*generators, share_until: str | None = None, name: str = "mixture") 
         functional model of copies of them, latents `(batch, latent_dim + 1)` [and labels] -> images.
 
     Raises:
-        ValueError: if they do not fit together.
+        UserError: if they do not fit together.
 
     Source: Hoang et al., "MGAN: Training Generative Adversarial Nets with Multiple Generators", arXiv:1708.02556,
     without its classifier; shared first layers: Liu and Tuzel, "Coupled Generative Adversarial Networks",
@@ -63,7 +64,7 @@ def mixture(*generators, share_until: str | None = None, name: str = "mixture") 
     """
     if len({tuple(generator.outputs[0].shape[1:]) for generator in generators}) > 1:
         shapes = [tuple(generator.outputs[0].shape[1:]) for generator in generators]
-        raise ValueError(f"the members make samples of different shapes: {shapes}")
+        raise UserError(f"the members make samples of different shapes: {shapes}")
     first, *labels = _inputs_of(generators)
     latents = keras.Input((first.shape[1] + 1,), name="latents")
     own, choice = SplitChoice(len(generators), name="choice")(latents)
@@ -91,12 +92,12 @@ def packed(make, image_shape, num_classes: int | None = None, packing: int = 2, 
         `(batch / packing, ...)`.
 
     Raises:
-        ValueError: if the batch is no multiple of `packing`, when it is known.
+        UserError: if the batch is no multiple of `packing`, when it is known.
 
     Source: Lin et al., "PacGAN: The power of two samples in generative adversarial networks", arXiv:1712.04086.
     """
     if packing < 2:
-        raise ValueError(f"packing must be at least 2, got {packing}")
+        raise UserError(f"packing must be at least 2, got {packing}")
     *sides, channels = image_shape
     network = make((*sides, channels * packing), num_classes and num_classes * packing, **kwargs)
     labels = [keras.Input((num_classes,), name="labels")] if num_classes else []
@@ -108,10 +109,10 @@ def packed(make, image_shape, num_classes: int | None = None, packing: int = 2, 
 def _inputs_of(networks):
     """New inputs for networks that must have the same."""
     if len(networks) < 2:
-        raise ValueError(f"a combination needs at least 2 networks, got {len(networks)}")
+        raise UserError(f"a combination needs at least 2 networks, got {len(networks)}")
     shapes = [[tuple(tensor.shape[1:]) for tensor in network.inputs] for network in networks]
     if any(shape != shapes[0] for shape in shapes):
-        raise ValueError(f"the members take different inputs: {shapes}")
+        raise UserError(f"the members take different inputs: {shapes}")
     return [keras.Input(tensor.shape[1:], name=tensor.name) for tensor in networks[0].inputs]
 
 

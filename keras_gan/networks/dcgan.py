@@ -8,7 +8,9 @@ Projection Discriminator", arXiv:1802.05637, equation 3.
 import keras
 from keras import layers
 
+from keras_gan.errors import UserError
 from keras_gan.layers import spectral
+from keras_gan.networks.families import register_discriminator, register_generator
 from keras_gan.networks.mlp import generator_inputs, label_embedding
 
 
@@ -17,6 +19,7 @@ def dcgan(image_shape, num_classes: int | None = None, latent_dim: int = 64) -> 
     return dcgan_generator(image_shape, num_classes, latent_dim), dcgan_discriminator(image_shape, num_classes)
 
 
+@register_generator()
 def dcgan_generator(
     image_shape,
     num_classes: int | None = None,
@@ -41,12 +44,12 @@ def dcgan_generator(
         `(batch, *image_shape)` in [-1, 1].
 
     Raises:
-        ValueError: if there are not as many widths as hidden layers, or the image is too small.
+        UserError: if there are not as many widths as hidden layers, or the image is too small.
     """
     start, *sizes = reversed(halved_sizes(image_shape))
     widths = (width,) * len(sizes) if isinstance(width, int) else width
     if len(widths) != len(sizes):
-        raise ValueError(f"a generator of {tuple(image_shape)} has {len(sizes)} hidden layers, got widths {widths}")
+        raise UserError(f"a generator of {tuple(image_shape)} has {len(sizes)} hidden layers, got widths {widths}")
     inputs, x = generator_inputs(latent_dim, num_classes, latent_dim)
     init = {"kernel_initializer": kernel_initializer}
     for number, units in enumerate(mapping, 1):
@@ -61,6 +64,7 @@ def dcgan_generator(
     return keras.Model(inputs, to_images(x, image_shape), name="dcgan_generator")
 
 
+@register_discriminator()
 def dcgan_discriminator(
     image_shape,
     num_classes: int | None = None,
@@ -118,7 +122,7 @@ def halved_sizes(image_shape, times: int = 2):
     """Heights and widths from the image down, halved until the shorter side is 8 at most, at least so many times."""
     sizes = [tuple(image_shape[:2])]
     if min(sizes[0]) < 4:
-        raise ValueError(f"convolutional networks take images of at least 4 x 4 pixels, got {sizes[0]}")
+        raise UserError(f"convolutional networks take images of at least 4 x 4 pixels, got {sizes[0]}")
     while len(sizes) <= times or min(sizes[-1]) > 8:
         sizes.append(tuple(-(-side // 2) for side in sizes[-1]))
     return sizes

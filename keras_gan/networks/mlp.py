@@ -6,6 +6,7 @@ import keras
 from keras import layers
 
 from keras_gan.layers import spectral
+from keras_gan.networks.families import register_discriminator, register_generator
 
 
 def mlp(image_shape, num_classes: int | None = None, latent_dim: int = 100) -> tuple[keras.Model, keras.Model]:
@@ -13,6 +14,7 @@ def mlp(image_shape, num_classes: int | None = None, latent_dim: int = 100) -> t
     return mlp_generator(image_shape, num_classes, latent_dim), mlp_discriminator(image_shape, num_classes)
 
 
+@register_generator()
 def mlp_generator(
     image_shape,
     num_classes: int | None = None,
@@ -44,6 +46,7 @@ def mlp_generator(
     return keras.Model(inputs, images, name="mlp_generator")
 
 
+@register_discriminator()
 def mlp_discriminator(
     image_shape,
     num_classes: int | None = None,

@@ -14,6 +14,7 @@ from keras import layers
 
 from keras_gan.layers import ZeroMean, spectral
 from keras_gan.networks.dcgan import crop, halved_sizes, to_logits
+from keras_gan.networks.families import register_discriminator, register_generator
 from keras_gan.networks.mlp import generator_inputs
 from keras_gan.networks.resnet import Initializers, block, halved
 
@@ -26,6 +27,7 @@ def progressive(image_shape, num_classes: int | None = None, latent_dim: int = 6
     )
 
 
+@register_generator(("small_residual",))
 def progressive_generator(
     image_shape,
     num_classes: int | None = None,
@@ -71,6 +73,7 @@ def progressive_generator(
     return keras.Model(inputs, images, name="progressive_generator")
 
 
+@register_discriminator()
 def progressive_discriminator(
     image_shape,
     num_classes: int | None = None,

@@ -15,6 +15,7 @@ from keras import layers
 
 from keras_gan.layers import ZeroMean, spectral
 from keras_gan.networks.dcgan import crop, halved_sizes, to_images, to_logits
+from keras_gan.networks.families import register_discriminator, register_generator
 from keras_gan.networks.mlp import generator_inputs
 
 
@@ -23,6 +24,7 @@ def resnet(image_shape, num_classes: int | None = None, latent_dim: int = 64) ->
     return resnet_generator(image_shape, num_classes, latent_dim), resnet_discriminator(image_shape, num_classes)
 
 
+@register_generator(("small_residual",))
 def resnet_generator(
     image_shape,
     num_classes: int | None = None,
@@ -61,6 +63,7 @@ def resnet_generator(
     return keras.Model(inputs, to_images(x, image_shape), name="resnet_generator")
 
 
+@register_discriminator(("small_residual",))
 def resnet_discriminator(
     image_shape,
     num_classes: int | None = None,

@@ -3,6 +3,8 @@
 import dataclasses
 from pathlib import Path
 
+from keras_gan.errors import UserError
+
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
@@ -35,7 +37,7 @@ def load_pretrained(gan, *sources) -> list[Loaded]:
         what was taken over and what was not, of the generator and of the discriminator, for each source.
 
     Raises:
-        ValueError: if less than half of both networks fit a source, for what is left is then chance; if there are
+        UserError: if less than half of both networks fit a source, for what is left is then chance; if there are
             several, and not as many members.
     """
     gan.ema_generator.set_weights(gan.generator.get_weights())
@@ -47,7 +49,7 @@ def load_pretrained(gan, *sources) -> list[Loaded]:
         theirs = [source.generator, source.discriminator, source.ema_generator]
         loaded = [load_matching(network, other) for network, other in zip(networks, theirs)][:2]
         if all(len(report.loaded) < len(report.left_out) for report in loaded):
-            raise ValueError("the pretrained model does not fit: its networks are others than these")
+            raise UserError("the pretrained model does not fit: its networks are others than these")
         reports += loaded
     return reports
 
@@ -56,18 +58,18 @@ def load_by_path(gan, text: str) -> list[Loaded]:
     """`load_pretrained` of run folders or `.keras` files, joined by +.
 
     Raises:
-        ValueError: as it does; if there is no such path, or it is a SavedModel, which has no discriminator to train on.
+        UserError: as it does; if there is no such path, or it is a SavedModel, which has no discriminator to train on.
     """
-    from keras_gan.config import members
     from keras_gan.export import SavedGAN, load
+    from keras_gan.presets.settings import members
 
     sources = []
     for path in [text] if Path(text).exists() else members(text):
         if not Path(path).exists():
-            raise ValueError(f"pretrained: there is no {path}")
+            raise UserError(f"pretrained: there is no {path}")
         sources.append(load(path))
         if isinstance(sources[-1], SavedGAN):
-            raise ValueError(
+            raise UserError(
                 f"pretrained: {path} is a SavedModel, which holds no discriminator to train on; give its run"
             )
     return load_pretrained(gan, *sources)
@@ -76,7 +78,7 @@ def load_by_path(gan, text: str) -> list[Loaded]:
 def _member(network, number, count):
     names = [layer.name for layer in network.layers if layer.name.startswith("member_")]
     if len(names) != count:
-        raise ValueError(f"{count} pretrained models need as many members, {network.name} has {len(names) or 1}")
+        raise UserError(f"{count} pretrained models need as many members, {network.name} has {len(names) or 1}")
     return network.get_layer(f"member_{number}")
 
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from keras_gan import report
+from keras_gan.comparison import report
 from keras_gan.pictures import save_png
 
 

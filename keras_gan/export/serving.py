@@ -10,6 +10,8 @@ from google.protobuf import text_format
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
+from keras_gan.errors import UserError
+
 WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
 MODELS, BATCHING, COMPOSE = "models.config", "batching.config", "docker-compose.yml"
 # The rows of the requests that warm a model up; the last is what the server computes at once.
@@ -84,11 +86,11 @@ def write_config(root, base: str = "/models") -> list[Path]:
         versions to load, stays.
 
     Raises:
-        ValueError: if there is no model, or `models.config` is there and cannot be read.
+        UserError: if there is no model, or `models.config` is there and cannot be read.
     """
     names = models_in(root)
     if not names:
-        raise ValueError(f"{root} holds no models: export one to {Path(root) / 'NAME'} first")
+        raise UserError(f"{root} holds no models: export one to {Path(root) / 'NAME'} first")
     before = _models_before(Path(root) / MODELS)
     config = model_server_config_pb2.ModelServerConfig()
     for name in names:
@@ -112,5 +114,5 @@ def _models_before(path):
         try:
             text_format.Parse(path.read_text(), config)
         except text_format.ParseError as error:
-            raise ValueError(f"{path} cannot be read: {error}; mend it, or move it away") from None
+            raise UserError(f"{path} cannot be read: {error}; mend it, or move it away") from None
     return {entry.name: entry for entry in config.model_config_list.config}

@@ -1,7 +1,6 @@
 """Checkpoints: `.keras` files that hold the state of training beside the model, written aside and moved into place."""
 
 import json
-import os
 import warnings
 import zipfile
 import zlib
@@ -10,10 +9,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_gan.errors import UserError
+from keras_gan.storage.files import written_aside
+
 STATE = "training.json"
 
 
-class UnreadableCheckpoint(ValueError):
+class UnreadableCheckpoint(UserError):
     """The file is incomplete or damaged."""
 
 
@@ -28,30 +30,21 @@ def save(model, path, state: dict) -> None:
     Raises:
         OSError: if it cannot be written.
     """
-    path = Path(path)
-    aside = path.with_name(f".{path.stem}.part.keras")
     try:
-        model.save(aside)
-        with zipfile.ZipFile(aside, "a") as archive:
-            archive.writestr(STATE, json.dumps(state))
-        _move(aside, path)
+        with written_aside(path) as aside:
+            model.save(aside)
+            with zipfile.ZipFile(aside, "a") as archive:
+                archive.writestr(STATE, json.dumps(state))
     except (OSError, RuntimeError, ValueError) as error:
         # HDF5 reports a full disk as a RuntimeError or a ValueError, according to where it meets it.
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise OSError(f"cannot write the checkpoint {path}: {reason}") from error
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def copy(path, target) -> None:
     """Copies a checkpoint, in place of an older file of that name only when the copy is complete."""
-    path, target = Path(path), Path(target)
-    aside = target.with_name(f".{target.stem}.part.keras")
-    try:
-        aside.write_bytes(path.read_bytes())
-        _move(aside, target)
-    finally:
-        aside.unlink(missing_ok=True)
+    with written_aside(target) as aside:
+        aside.write_bytes(Path(path).read_bytes())
 
 
 def read_state(path) -> dict:
@@ -82,7 +75,7 @@ def load(model, path) -> None:
     """Loads weights, optimizers and seeds into a model that was built and compiled as the saved one.
 
     Raises:
-        ValueError: if it was not.
+        UserError: if it was not.
     """
     try:
         with warnings.catch_warnings():
@@ -90,7 +83,7 @@ def load(model, path) -> None:
             warnings.simplefilter("error", UserWarning)
             model.load_weights(path)
     except (ValueError, KeyError, UserWarning) as error:
-        raise ValueError(f"{path} is of other networks or optimizers than these") from error
+        raise UserError(f"{path} is of other networks or optimizers than these") from error
 
 
 def newest_first(folder) -> list[Path]:
@@ -109,12 +102,6 @@ def set_metrics_state(metrics, state: dict) -> None:
     for metric in metrics:
         for variable, value in zip(metric.variables, state.get(metric.name, ())):
             variable.assign(value)
-
-
-def _move(aside, path):
-    with open(aside, "rb") as file:
-        os.fsync(file.fileno())
-    aside.replace(path)
 
 
 def is_finite(model) -> bool:

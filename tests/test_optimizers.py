@@ -30,8 +30,8 @@ class NaNGradient(kg.regularizers.Regularizer):
 
     name = "bad"
 
-    def __call__(self, discriminate, real, fake, seed):
-        logits = discriminate(real)
+    def penalty(self, scorer, real, fake, seed):
+        logits = scorer.logits(real)
         return ops.sqrt(ops.sum(logits * 0.0, axis=-1))
 
     def get_config(self):
@@ -153,7 +153,7 @@ def test_replicas_skip_together():
 
 
 def test_then_is_called_only_after_an_update():
-    from keras_gan.updates import apply_if_finite, prepare_optimizer
+    from keras_gan.optimizers import apply_if_finite, prepare_optimizer
 
     network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     optimizer = prepare_optimizer("sgd", network)
@@ -174,6 +174,6 @@ def test_a_rate_is_set_unless_there_is_a_schedule():
     for wrap in (lambda optimizer: optimizer, keras.optimizers.LossScaleOptimizer):
         constant, scheduled = wrap(keras.optimizers.Adam(1e-3)), wrap(keras.optimizers.Adam(schedule))
         for optimizer in (constant, scheduled):
-            kg.updates.set_constant_rate(optimizer, 0.5)
+            kg.optimizers.set_constant_rate(optimizer, 0.5)
         assert float(constant.learning_rate) == 0.5
         assert float(scheduled.learning_rate) == pytest.approx(1e-3)

@@ -1,0 +1,99 @@
+"""Images by name, or from a folder."""
+
+from pathlib import Path
+
+from keras_gan.datasets.digits import load_digits
+from keras_gan.datasets.folder import HELD_OUT, load_folder
+from keras_gan.datasets.images import ImageDataset, NoSuchSplit, check_alike, split
+from keras_gan.datasets.tfds import load_tfds
+from keras_gan.errors import UserError
+
+
+def load(
+    name_or_path: str,
+    split: str = "train",
+    image_size: int | tuple[int, int] | None = None,
+    data_dir: str | None = None,
+) -> ImageDataset:
+    """Loads images by name or from a folder.
+
+    Args:
+        name_or_path: `digits` (1,797 handwritten digits of 8x8 that scikit-learn carries; every sixth is the test
+            split), the name of a TFDS image dataset, or a folder of images or of class folders.
+        split: "train", "test" or what the dataset calls its splits. A folder may hold split folders.
+        image_size: height and width to resize to, one int for both; needed where the images differ in size.
+        data_dir: where TFDS keeps its datasets; `TFDS_DATA_DIR` or `~/tensorflow_datasets` when `None`.
+
+    Raises:
+        UserError: if there is no such dataset, folder or split (`NoSuchSplit`), what it holds are not images, or they
+            take over 8 GiB.
+        OSError: if an image file cannot be read.
+        ConnectionError: if the dataset would have to be downloaded and there is no network.
+    """
+    size = (image_size, image_size) if isinstance(image_size, int) else image_size
+    if size is not None and min(size) < 4:
+        raise UserError(f"image_size must be at least 4 pixels, got {image_size}")
+    if name_or_path == "digits":
+        return load_digits(split, size)
+    if Path(name_or_path).is_dir():
+        return load_folder(Path(name_or_path), split, size)
+    # What is left is a TFDS name, at most with a configuration: name/config.
+    if name_or_path.startswith((".", "/", "~")) or name_or_path.endswith("/") or name_or_path.count("/") > 1:
+        raise UserError(f"no folder {name_or_path}")
+    return load_tfds(name_or_path, split, size, data_dir)
+
+
+def load_held_out(train: ImageDataset, name_or_path: str, image_size=None) -> ImageDataset | None:
+    """The test split that goes with a training split, or the validation split, or `None` where there is neither.
+
+    Raises:
+        UserError: as `load` does; if the shape of images or the classes are others than those of `train`.
+    """
+    for name in HELD_OUT:
+        try:
+            data = load(name_or_path, name, image_size)
+        except NoSuchSplit:
+            continue
+        check_alike(train, data)
+        return data
+    return None
+
+
+def load_with_held_out(
+    name_or_path: str, image_size=None, hold_out: int = 6
+) -> tuple[ImageDataset, ImageDataset | None, str | None]:
+    """Training images, images that are never trained on, and where the latter come from.
+
+    Args:
+        name_or_path, image_size: as `load` takes them.
+        hold_out: where the data have no test split, each so many-th image is held out; 0 holds out none.
+
+    Returns:
+        the training images, the held-out ones or `None`, and where these are from: `test split`, `one image in 6` or
+        `None`.
+
+    Raises:
+        UserError: as `load` and `load_held_out` do; if there are too few images to hold out any.
+    """
+    train = load(name_or_path, image_size=image_size)
+    held_out = load_held_out(train, name_or_path, image_size)
+    if held_out:
+        return train, held_out, "test split"
+    return hold_out_of(train, hold_out)
+
+
+def hold_out_of(data: ImageDataset, hold_out: int) -> tuple[ImageDataset, ImageDataset | None, str | None]:
+    """As `load_with_held_out`, of images that have no test split."""
+    if not hold_out:
+        return data, None, None
+    held_out, rest = split(data, hold_out)
+    return rest, held_out, f"one image in {hold_out}"
+
+
+def available(data_dir: str | None = None) -> dict[str, str]:
+    """Names that `load` takes without a download, each with where it comes from."""
+    import tensorflow_datasets as tfds
+
+    root = Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
+    prepared = sorted({path.parents[1].name for path in root.glob("*/*/dataset_info.json")})
+    return {"digits": "scikit-learn"} | dict.fromkeys(prepared, str(root))

@@ -1,0 +1,21 @@
+"""Images of another size."""
+
+import numpy as np
+import tensorflow as tf
+
+
+def resize_all(images, size):
+    return images if size is None else np.stack([resize(image, size) for image in images])
+
+
+def resize(image, size):
+    """The largest centred crop of the wanted proportions, resized with antialiasing; uint8 in, uint8 out."""
+    if size is None:
+        return image
+    height, width = tf.unstack(tf.cast(tf.shape(image)[:2], "float32"))
+    scale = tf.minimum(height / size[0], width / size[1])
+    crop = [tf.cast(tf.maximum(1.0, tf.round(scale * s)), "int32") for s in size]
+    image = tf.image.resize_with_crop_or_pad(image, *crop)
+    image = tf.image.resize(tf.cast(image, "float32"), size, method="bicubic", antialias=True)
+    image = tf.cast(tf.clip_by_value(tf.round(image), 0.0, 255.0), "uint8")
+    return image.numpy() if tf.executing_eagerly() else image

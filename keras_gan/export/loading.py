@@ -1,0 +1,102 @@
+"""Models to sample from, whatever form they are in."""
+
+import itertools
+import json
+import logging
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gan.errors import UserError
+from keras_gan.export.saved_model import INFO
+from keras_gan.gan import GAN
+from keras_gan.sampling import sample
+from keras_gan.storage.checkpoints import newest_first
+
+logger = logging.getLogger(__name__)
+
+
+def load(path):
+    """A model to sample from, whatever form it is in.
+
+    Args:
+        path: a run folder of the command line (its `model.keras`, or else its newest checkpoint), a `.keras` file, or a
+            SavedModel folder (or a folder of its versions).
+
+    Returns:
+        a `GAN`, or for SavedModels a `SavedGAN`: both have `generate` and `num_classes`.
+
+    Raises:
+        UserError: if it is none of these.
+    """
+    path = Path(path)
+    if path.is_file():
+        return _load_file(path)
+    found = [file for file in (path / "model.keras", *newest_first(path / "checkpoints")) if file.exists()]
+    if not found:
+        return SavedGAN(path)
+    for file, other in itertools.pairwise(found):
+        try:
+            return _load_file(file)
+        except UserError as error:
+            logger.warning("%s; taking %s", error, other.name)
+    return _load_file(found[-1])
+
+
+def _load_file(file):
+    if not zipfile.is_zipfile(file):
+        raise UserError(f"cannot load {file}: it is no .keras file, or an incomplete one")
+    try:
+        gan = keras.saving.load_model(file)
+    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"cannot load {file}: {str(error).splitlines()[0]}") from error
+    if not isinstance(gan, GAN):
+        raise UserError(f"{file} holds a {type(gan).__name__}, not a keras_gan.GAN")
+    return gan
+
+
+class SavedGAN:
+    """A SavedModel of this package, loaded to sample from, with `generate` as `keras_gan.GAN` has it.
+
+    Args:
+        folder: the SavedModel, or a folder of numbered versions, of which the last is taken.
+
+    Attributes:
+        class_names: a name for each class; empty if they are not known.
+
+    Raises:
+        UserError: if it is no SavedModel with these signatures.
+    """
+
+    def __init__(self, folder):
+        folder = Path(folder)
+        if not (folder / "saved_model.pb").exists():
+            versions = [path.parent for path in folder.glob("*/saved_model.pb") if path.parent.name.isdigit()]
+            folder = max(versions, key=lambda path: int(path.name), default=folder)
+        if not (folder / INFO).exists():
+            raise UserError(f"{folder} is no run folder, .keras file or SavedModel of keras_gan")
+        info = json.loads((folder / INFO).read_text())
+        self.latent_dim, self.num_classes = info["latent_dim"], info["num_classes"]
+        self.sample_shape = self.image_shape = tuple(info["image_shape"])
+        self.class_names = tuple(info.get("class_names", ()))  # The first exports had none.
+        try:
+            self._model = tf.saved_model.load(str(folder))
+        except (tf.errors.OpError, OSError) as error:
+            raise UserError(f"cannot load the SavedModel {folder}: it is incomplete or damaged") from error
+
+    def generate(self, num: int, labels=None, seed: int = 0, truncation: float | None = None) -> np.ndarray:
+        """As `GAN.generate`, with whole labels only."""
+        return sample(self.generate_from_latents, num, labels, seed, truncation, self.latent_dim, self.num_classes)
+
+    def generate_from_latents(self, latents, labels=None) -> np.ndarray:
+        """As `GAN.generate_from_latents`, with whole labels only."""
+        inputs = {"latents": tf.constant(latents, "float32")}
+        if labels is not None:
+            if not np.isin(labels, (0.0, 1.0)).all():
+                raise UserError("a SavedModel takes whole labels, not mixtures of classes")
+            inputs["label"] = tf.argmax(labels, axis=-1)
+        (samples,) = self._model.signatures["generate_from_latents"](**inputs).values()
+        return samples.numpy()

@@ -1,0 +1,26 @@
+"""Settings of a run as one object, named settings, and the model that settings describe."""
+
+from keras_gan.presets.build import build, resolve_precision
+from keras_gan.presets.config import Config, Discriminator, Generator, Player, explanations, override
+from keras_gan.presets.presets import PRESETS, cnn, dcgan, mlp, preset, relativistic, resnet
+from keras_gan.presets.settings import Explanation, pairs
+
+__all__ = [
+    "PRESETS",
+    "Config",
+    "Discriminator",
+    "Explanation",
+    "Generator",
+    "Player",
+    "build",
+    "cnn",
+    "dcgan",
+    "explanations",
+    "mlp",
+    "override",
+    "pairs",
+    "preset",
+    "relativistic",
+    "resnet",
+    "resolve_precision",
+]

@@ -1,0 +1,125 @@
+"""The one place where settings become a model."""
+
+import functools
+import time
+
+import keras
+import tensorflow as tf
+
+from keras_gan import networks
+from keras_gan.augmentation import Augmentation
+from keras_gan.errors import UserError
+from keras_gan.gan import GAN
+from keras_gan.layers import dtype_policy
+from keras_gan.losses import LOSSES, PerHead
+from keras_gan.networks.families import DISCRIMINATORS, GENERATORS, INITIALIZERS, accepts
+from keras_gan.optimizers import OPTIMIZERS, SCHEDULES, TimedSchedule, Warmup
+from keras_gan.presets.config import Config, Generator, transformations
+from keras_gan.presets.settings import members
+from keras_gan.regularizers import REGULARIZERS
+
+
+def build(
+    config: Config,
+    sample_shape: tuple[int, ...],
+    num_classes: int | None = None,
+    metrics=(),
+    steps_per_epoch: int | None = None,
+) -> GAN:
+    """The compiled model that a config describes.
+
+    Args:
+        config: the settings.
+        sample_shape: shape of one sample.
+        num_classes: number of classes; used when `config.conditional`.
+        metrics: as `GAN.compile` takes them.
+        steps_per_epoch: for schedules without `decay_steps`, which last `config.epochs`. Those that are to last
+            `config.minutes` follow `callbacks.TimeLimit`.
+
+    Raises:
+        UserError: if the config is conditional and there are no classes, or the end of a schedule is not known.
+    """
+    if config.conditional and not num_classes:
+        raise UserError(f"{config.dataset} has no labels: train it with --unconditional")
+    num_classes = num_classes if config.conditional else None
+    keras.utils.set_random_seed(config.seed % 2**32)
+    with dtype_policy(resolve_precision(config.precision)):
+        generator = _generator(config, sample_shape, num_classes)
+        discriminator = _discriminator(config, sample_shape, num_classes)
+    names = transformations(config.augmentation)
+    augmentation = Augmentation(names, config.augmentation_probability) if names else None
+    gan = GAN(generator, discriminator, augmentation, config.ema_decay, config.seed)
+    epochs_end = (config.epochs or 0) * (steps_per_epoch or 0)
+    by_the_clock = bool(config.minutes and not config.epochs)
+    gan.compile(
+        _optimizer(config.generator, epochs_end, by_the_clock),
+        _optimizer(config.discriminator, epochs_end, by_the_clock),
+        loss=_loss(config),
+        regularizers=[REGULARIZERS[name](strength) for name, strength in config.penalties.items()],
+        discriminator_steps=config.discriminator_steps,
+        metrics=metrics,
+    )
+    return gan
+
+
+def _generator(config, sample_shape, num_classes):
+    made = [
+        GENERATORS[family].make(sample_shape, num_classes, config.latent_dim, **_options(config.generator, family))
+        for family in members(config.generator.name)
+    ]
+    return made[0] if len(made) == 1 else networks.mixture(*made, share_until=config.generator.share_until)
+
+
+def _discriminator(config, sample_shape, num_classes):
+    settings = config.discriminator
+    made = []
+    for family in members(settings.name):
+        make = DISCRIMINATORS[family].make
+        if settings.packing > 1:
+            make = functools.partial(networks.packed, make, packing=settings.packing)
+        regularization = {"spectral_normalization": settings.spectral_normalization, "dropout": settings.dropout}
+        made.append(make(sample_shape, num_classes, **regularization, **_options(settings, family)))
+    return made[0] if len(made) == 1 else networks.ensemble(*made, share_until=settings.share_until)
+
+
+def _options(player, family):
+    """What the settings of a player say about a network of a family, which has its own defaults for the rest."""
+    families = GENERATORS if isinstance(player, Generator) else DISCRIMINATORS
+    options = {"width": player.width, "kernel_initializer": INITIALIZERS.get(player.initializer, player.initializer)}
+    make = families[family].make
+    return {name: value for name, value in options.items() if value is not None and accepts(make, name)}
+
+
+def _loss(config):
+    smoothing = {"label_smoothing": config.label_smoothing} if config.label_smoothing else {}
+    parts = [LOSSES[name](**smoothing) for name in members(config.loss)]
+    return PerHead(parts) if len(parts) > 1 else parts[0]
+
+
+def _optimizer(player, epochs_end, by_the_clock):
+    """The optimizer of a player; `epochs_end` is the step at which the epochs are over, 0 where it is not known."""
+    name, rate, end = player.schedule, player.learning_rate, player.decay_steps or epochs_end
+    if name == "constant" or end:
+        rate = SCHEDULES[name](rate, end, player.decay_rate)
+    elif by_the_clock:
+        rate = TimedSchedule(SCHEDULES[name](rate, 1, player.decay_rate))
+    else:
+        raise UserError(f"the schedule {name} has no end: give decay_steps, minutes, or epochs and their steps")
+    rate = Warmup(rate, player.warmup_steps) if player.warmup_steps else rate
+    return OPTIMIZERS[player.optimizer](rate, player.beta_1, player.beta_2)
+
+
+def resolve_precision(precision: str) -> str:
+    """A Keras dtype policy; `auto` becomes `mixed_bfloat16` where a matrix product in it is faster, else `float32`."""
+    if precision != "auto":
+        return precision
+    times = {}
+    for dtype in ("float32", "bfloat16"):
+        matrix = tf.ones((1024, 1024), dtype)
+        durations = []
+        for _ in range(4):
+            start = time.perf_counter()
+            tf.matmul(matrix, matrix).numpy()
+            durations.append(time.perf_counter() - start)
+        times[dtype] = min(durations)
+    return "mixed_bfloat16" if times["bfloat16"] < 0.8 * times["float32"] else "float32"

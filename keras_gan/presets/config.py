@@ -1,0 +1,285 @@
+"""`Config`: all settings of a training run."""
+
+from typing import Annotated, ClassVar
+
+import pydantic
+
+from keras_gan.augmentation import DEFAULT, TRANSFORMATIONS
+from keras_gan.errors import UserError
+from keras_gan.losses import LOSSES
+from keras_gan.networks.families import DISCRIMINATORS, GENERATORS, INITIALIZERS, accepts
+from keras_gan.optimizers import OPTIMIZERS, SCHEDULES
+from keras_gan.presets.settings import (
+    Explanation,
+    OneOf,
+    Settings,
+    choose,
+    explain_field,
+    members,
+    setting,
+)
+from keras_gan.regularizers import REGULARIZERS
+
+PLAYERS = ("generator", "discriminator")
+FAMILIES = {"generator": GENERATORS, "discriminator": DISCRIMINATORS}
+PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+
+
+def _initializers():
+    own = [name for families in FAMILIES.values() for family in families.values() for name in family.initializers]
+    return list(dict.fromkeys([*INITIALIZERS, *own]))
+
+
+class Player(Settings):
+    """The settings that each of the two players has: its network, and how it moves."""
+
+    name: str = "dcgan"
+    share_until: str | None = setting(None, "of several networks, the name of the last layer that they share")
+    width: int | None = setting(None, "channels of the network; the family's own when none", gt=0)
+    initializer: Annotated[str | None, OneOf(_initializers)] = setting(
+        None, "initial weights of the network; the family's own when none"
+    )
+    optimizer: Annotated[str, OneOf(lambda: OPTIMIZERS)] = setting("adam", "moves the player's weights")
+    learning_rate: float = setting(2e-4, "learning rate, where the schedule begins", ge=0)
+    beta_1: float = setting(0.5, "decay of Adam's mean of gradients; the momentum of SGD", ge=0, lt=1)
+    beta_2: float = setting(0.999, "decay of Adam's mean of squared gradients; rho of RMSprop", ge=0, lt=1)
+    schedule: Annotated[str, OneOf(lambda: SCHEDULES)] = setting(
+        "constant", "how the learning rate falls: step multiplies it by decay_rate each decay_steps, others go to 0"
+    )
+    decay_steps: int | None = setting(
+        None, "steps of the schedule; when none, linear and cosine last the epochs, or else the minutes", gt=0
+    )
+    decay_rate: float = setting(0.5, "factor of the schedule step", gt=0)
+    warmup_steps: int = setting(0, "steps in which the learning rate rises from 0", ge=0)
+
+
+class Generator(Player):
+    """The settings of the generator."""
+
+    group: ClassVar[str] = "generator"
+
+    name: Annotated[str, OneOf(lambda: GENERATORS, several=True)] = setting(
+        "dcgan", "family of the generator's network; several are a mixture"
+    )
+
+
+class Discriminator(Player):
+    """The settings of the discriminator."""
+
+    group: ClassVar[str] = "discriminator"
+
+    name: Annotated[str, OneOf(lambda: DISCRIMINATORS, several=True)] = setting(
+        "dcgan", "family of the discriminator's network; several are an ensemble"
+    )
+    spectral_normalization: bool = setting(False, "whether kernels are divided by their largest singular value")
+    dropout: float = setting(0.0, "share of hidden units left out when training", ge=0, lt=1)
+    packing: int = setting(1, "samples that are judged together; 1 for each by itself", gt=0)
+
+
+class Config(Settings):
+    """All settings of a training run.
+
+    Each is given by its key: `Config(r1=0.3, generator_width=32, beta_1=0.0)`. `python cli.py presets --explain` prints
+    what each means.
+
+    Raises:
+        UserError: if there is no such key, a value is out of range, or two settings do not go together.
+    """
+
+    dataset: str = setting("digits", "digits, the name of a TFDS image dataset, or a folder")
+    image_size: int | None = setting(None, "pixels to resize images to, both ways; as they are when none", gt=0)
+    hold_out: int = setting(
+        6,
+        "where the data have no test split, each so many-th image is held out of the training, to measure samples with;"
+        " 0 holds out none",
+        ge=0,
+    )
+    conditional: bool = setting(False, "whether the networks take labels")
+    generator: Generator = Generator()
+    discriminator: Discriminator = Discriminator()
+    latent_dim: int = setting(64, "length of the latents", gt=0)
+    loss: Annotated[str, OneOf(lambda: LOSSES, several=True)] = setting(
+        "non_saturating", "the adversarial loss; of several discriminators one, or one for each"
+    )
+    label_smoothing: float = setting(
+        0.0, "how far the discriminator's target for real samples lies below 1", ge=0, lt=1
+    )
+    penalties: dict[str, pydantic.NonNegativeFloat] = pydantic.Field({})
+    augmentation: str = setting(
+        "none", f"of all that the discriminator sees: none, default ({'+'.join(DEFAULT)}), or names joined by +"
+    )
+    augmentation_probability: float = setting(
+        0.5, "of each transformation; where it starts, with adaptive_augmentation", ge=0, le=1
+    )
+    adaptive_augmentation: bool = setting(False, "whether the probability follows how sure the discriminator is")
+    discriminator_steps: int = setting(1, "updates of the discriminator a step", gt=0)
+    ema_decay: float = setting(0.999, "decay of the averaged generator", ge=0, lt=1)
+    pretrained: str | None = setting(
+        None,
+        "run folder or .keras file whose weights a new run begins with, as far as they fit; one for each member, joined"
+        " by +, of a mixture and an ensemble",
+    )
+    batch_size: int = setting(64, "images a step", gt=0)
+    epochs: int | None = setting(None, "when to stop; none does not count", gt=0)
+    minutes: float | None = setting(None, "when to stop, if the epochs do not end it before; none does not count", gt=0)
+    epoch_steps: int | None = setting(None, "steps of an epoch; when none, a pass over the data, 250 at least", gt=0)
+    precision: Annotated[str, OneOf(lambda: PRECISIONS)] = setting(
+        "auto", "dtype policy of the networks; auto takes bfloat16 where this machine computes it faster"
+    )
+    seed: int = setting(0, "of weights, noise and the order of the data", ge=0, lt=2**63)
+
+    # The groups whose settings have keys of their own.
+    GROUPS: ClassVar[dict[str, type[Settings]]] = {"generator": Generator, "discriminator": Discriminator}
+
+    def __init__(self, **values):
+        super().__init__(**_nested(values))
+
+    @classmethod
+    def told(cls, error: dict) -> str:
+        if error["loc"][:1] == ("penalties",):
+            return f"{error['loc'][1]} must be a number from 0 on, got {error['input']!r}"
+        return super().told(error)
+
+    def replace(self, **values) -> "Config":
+        """The same settings but for those given, by their keys.
+
+        Raises:
+            UserError: as `Config` does.
+        """
+        return Config(**{**self.by_key(), **_prefixed(values)})
+
+    def by_key(self) -> dict:
+        """The value of each setting by its key: what `config.json` holds, and `Config(**...)` takes."""
+        values = {key: value for key, _, value in self._fields()}
+        return values | {name: self.penalties.get(name, 0.0) for name in REGULARIZERS}
+
+    def _fields(self):
+        """Key, field and value of each setting but the penalties."""
+        for name, field in Config.model_fields.items():
+            if name in self.GROUPS:
+                group = getattr(self, name)
+                for each, of_group in self.GROUPS[name].model_fields.items():
+                    yield group.key(each), of_group, getattr(group, each)
+            elif name != "penalties":
+                yield name, field, getattr(self, name)
+
+    @pydantic.field_validator("penalties")
+    @classmethod
+    def _only_those_that_count(cls, penalties):
+        return {name: penalties[name] for name in REGULARIZERS if penalties.get(name)}
+
+    @pydantic.model_validator(mode="after")
+    def _go_together(self):
+        for player in PLAYERS:
+            _check_network(player, getattr(self, player))
+        _check_schedules(self)
+        _check_loss(self)
+        if self.hold_out == 1:
+            raise UserError("hold_out=1 would hold out all images: give 0 for none, or a number from 2 on")
+        packing = self.discriminator.packing
+        if self.batch_size % packing:
+            raise UserError(f"batch_size must be a multiple of packing, got {self.batch_size} and {packing}")
+        if self.augmentation == "none":
+            if self.adaptive_augmentation:
+                raise UserError("adaptive_augmentation needs an augmentation, such as default")
+            if self.augmentation_probability != Config.model_fields["augmentation_probability"].default:
+                raise UserError("augmentation_probability needs an augmentation, such as default")
+        transformations(self.augmentation)
+        return self
+
+
+def override(config: Config, settings: dict) -> Config:
+    """The same as `config.replace(**settings)`, by its name in version 0.1.0."""
+    return config.replace(**settings)
+
+
+def transformations(text: str) -> tuple[str, ...]:
+    """The names of the transformations that the setting `augmentation` stands for."""
+    if text in ("none", "default"):
+        return DEFAULT if text == "default" else ()
+    return tuple(choose("augmentation", name, TRANSFORMATIONS, several=True) for name in members(text))
+
+
+def explanations() -> list[Explanation]:
+    """What there is to know about each setting, in order."""
+    found = [explain_field(key, field) for key, field, _ in Config()._fields()]
+    values = "a number from 0 on; 0 leaves it out"
+    for name, cls in REGULARIZERS.items():
+        meaning = f"strength of the penalty {cls.__name__}. {cls.__doc__.splitlines()[0]}"
+        found.append(Explanation(name, meaning, values, 0.0))
+    return found
+
+
+def keys() -> dict[str, list[tuple[str, ...]]]:
+    """Each key, and the places in `Config` that it sets: more than one, where it means both players."""
+    places = {name: [(name,)] for name in Config.model_fields if name not in Config.GROUPS and name != "penalties"}
+    places |= {name: [("penalties", name)] for name in REGULARIZERS}
+    for group, settings in Config.GROUPS.items():
+        for field in settings.model_fields:
+            places[settings.key(field)] = [(group, field)]
+            if field != "name":
+                places.setdefault(field, []).append((group, field))
+    return places
+
+
+def _prefixed(values):
+    """Values by keys that each mean one place."""
+    places, prefixed = keys(), {}
+    for key in values:
+        choose("setting", key, places)
+    # A key that means one player goes before one that means both.
+    for key, value in sorted(values.items(), key=lambda item: -len(places[item[0]])):
+        for place in places[key]:
+            group, name = place[0], place[-1]
+            prefixed[Config.GROUPS[group].key(name) if group in Config.GROUPS else name] = value
+    return prefixed
+
+
+def _nested(values):
+    places, nested = keys(), {}
+    for key, value in _prefixed(values).items():
+        ((group, *field),) = places[key]
+        if field:
+            nested.setdefault(group, {})[field[0]] = value
+        else:
+            nested[group] = value
+    return nested
+
+
+def _check_network(player, settings):
+    names, families = members(settings.name), FAMILIES[player]
+    initializer = settings.initializer
+    if initializer and initializer not in INITIALIZERS:
+        having = [name for name, family in families.items() if initializer in family.initializers]
+        without = [name for name in names if name not in having]
+        if without:
+            what = f"the {player}'s initializer {initializer}"
+            raise UserError(f"{what} is for {' and '.join(having)}, not {without[0]}")
+    if settings.width and not any(accepts(families[name].make, "width") for name in names):
+        raise UserError(f"{player}_width is for networks of convolutions, not {names[0]}")
+    if settings.share_until and len(names) == 1:
+        raise UserError(f"{player}_share_until is for several, such as {player}={names[0]}+{names[0]}")
+
+
+def _check_schedules(config):
+    for player in PLAYERS:
+        settings, default = getattr(config, player), Player.model_fields
+        if settings.schedule == "step" and not settings.decay_steps:
+            raise UserError("the schedule step needs decay_steps")
+    schedules = {getattr(config, player).schedule for player in PLAYERS}
+    if schedules == {"constant"} and any(getattr(config, player).decay_steps for player in PLAYERS):
+        raise UserError("decay_steps needs a schedule, such as generator_schedule=cosine")
+    if "step" not in schedules and any(
+        getattr(config, player).decay_rate != default["decay_rate"].default for player in PLAYERS
+    ):
+        raise UserError("decay_rate is for the schedule step: set generator_schedule or discriminator_schedule")
+
+
+def _check_loss(config):
+    parts, heads = members(config.loss), len(members(config.discriminator.name))
+    if len(parts) not in (1, heads):
+        raise UserError(f"{len(parts)} losses ({config.loss}) for {heads} of the discriminator: give one, or one each")
+    if config.label_smoothing:
+        for name in parts:
+            if not accepts(LOSSES[name], "label_smoothing"):
+                raise UserError(f"the loss {name} has no target to smooth: leave out label_smoothing")

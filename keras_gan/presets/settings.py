@@ -1,0 +1,189 @@
+"""Settings that say themselves: each has its name, type, range, meaning and default in one place.
+
+Settings are frozen pydantic models. Where a setting is meant for people it is a *key*: the key of a setting of a player
+is `generator_width`, that of a penalty its name, `r1`, and of any other setting its name. A player's key without the
+player, such as `width`, means both players. The command line, Python and `config.json` all use these keys.
+"""
+
+import dataclasses
+import difflib
+import types
+from collections.abc import Callable, Collection
+from typing import Any, ClassVar
+
+import annotated_types
+import pydantic
+
+from keras_gan.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class OneOf:
+    """Marks a text that must be one of these names.
+
+    Attributes:
+        options: function that returns the names.
+        several: whether there may be several names, joined by +.
+    """
+
+    options: Callable[[], Collection[str]]
+    several: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Explanation:
+    """What there is to know about a setting.
+
+    Attributes:
+        key: what it is called on the command line, in Python and in `config.json`.
+        meaning: what it does.
+        values: its type and range, in words.
+        default: its value when not given.
+    """
+
+    key: str
+    meaning: str
+    values: str
+    default: object
+
+
+class Settings(pydantic.BaseModel):
+    """A group of settings, checked when made.
+
+    Raises:
+        UserError: if there is no setting of a name, or a value is out of its range.
+    """
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    # What the keys of the group begin with.
+    group: ClassVar[str] = ""
+
+    def __init__(self, **values):
+        for name in values:
+            choose("setting", name, type(self).model_fields)
+        try:
+            super().__init__(**values)
+        except pydantic.ValidationError as error:
+            raise UserError(self.told(error.errors()[0])) from None
+
+    @classmethod
+    def key(cls, name: str) -> str:
+        """The key of a setting of the group; the group's own name is the key of the setting `name`."""
+        if not cls.group:
+            return name
+        return cls.group if name == "name" else f"{cls.group}_{name}"
+
+    @classmethod
+    def told(cls, error: dict) -> str:
+        """One line about what pydantic found wrong."""
+        if error["type"] == "value_error":
+            return str(error["ctx"]["error"])
+        name = error["loc"][0]
+        return f"{cls.key(name)} must be {values_of(cls.model_fields[name])}, got {error['input']!r}"
+
+    @pydantic.model_validator(mode="after")
+    def _names_are_known(self):
+        for name, field in type(self).model_fields.items():
+            for mark in field.metadata:
+                value = getattr(self, name)
+                if isinstance(mark, OneOf) and value is not None:
+                    for part in members(value) if mark.several else [value]:
+                        choose(self.key(name), part, mark.options(), mark.several)
+        return self
+
+    @pydantic.field_validator("*", mode="before")
+    @classmethod
+    def _none_by_name(cls, value, info):
+        is_none = isinstance(value, str) and value.lower() == "none"
+        return None if is_none and _is_optional(cls.model_fields[info.field_name]) else value
+
+
+def setting(default, meaning: str, **limits) -> Any:
+    """A setting of a `Settings` class.
+
+    Args:
+        default: its value when not given.
+        meaning: what it does, in one sentence.
+        **limits: `gt`, `ge`, `lt`, `le`, as `pydantic.Field` takes them.
+    """
+    return pydantic.Field(default, description=meaning, validate_default=False, **limits)
+
+
+def members(text: str) -> list[str]:
+    """Names that are joined by +."""
+    return text.split("+")
+
+
+def choose(kind: str, name: str, options: Collection[str], several: bool = False) -> str:
+    """A name, if it is one of the options.
+
+    Raises:
+        UserError: if it is not, with the names that are nearest.
+    """
+    kind = kind.replace("_", " ")
+    if not name:
+        examples = list(options)[:2]
+        hint = f"several are joined by +, as in {'+'.join(examples)}" if several else f"such as {' or '.join(examples)}"
+        raise UserError(f"{kind}: a name is missing; {hint}")
+    if "," in name and several:
+        raise UserError(f"unknown {kind} {name!r}: several are joined by +, as in {name.replace(',', '+')}")
+    if name not in options:
+        near = difflib.get_close_matches(name.lower(), options, n=2)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(options)}"
+        raise UserError(f"unknown {kind} {name!r}: {hint}")
+    return name
+
+
+def pairs(texts) -> dict[str, str]:
+    """Keys and values of texts KEY=VALUE; in a key a dash or a dot is an underscore.
+
+    Raises:
+        UserError: if one is something else.
+    """
+    split = [text.partition("=") for text in texts]
+    for key, equals, _ in split:
+        if not equals:
+            raise UserError(f"settings are KEY=VALUE, got {key!r}")
+    return {key.strip().replace("-", "_").replace(".", "_"): value for key, _, value in split}
+
+
+def values_of(field) -> str:
+    """The type and range of a field, in words: `a whole number greater than 0, or none`."""
+    kinds = _kinds(field)
+    marks = [mark for mark in field.metadata if isinstance(mark, OneOf)]
+    if marks:
+        words = f"one of {', '.join(marks[0].options())}" + ("; several are joined by +" if marks[0].several else "")
+    elif bool in kinds:
+        words = "true or false"
+    elif str in kinds:
+        words = "a text"
+    else:
+        words = ("a whole number" if int in kinds else "a number") + _range(field)
+    return f"{words}, or none" if types.NoneType in kinds else words
+
+
+def explain_field(key: str, field) -> Explanation:
+    """What there is to know about a field whose key is `key`."""
+    return Explanation(key, field.description, values_of(field), field.default)
+
+
+def _range(field):
+    bounds = {type(mark): mark for mark in field.metadata}
+    low, high = bounds.get(annotated_types.Ge), bounds.get(annotated_types.Lt)
+    if low and annotated_types.Le in bounds:
+        return f" in [{low.ge:g}, {bounds[annotated_types.Le].le:g}]"
+    if low and high and high.lt < 2**63:
+        return f" in [{low.ge:g}, {high.lt:g})"
+    if annotated_types.Gt in bounds:
+        return f" greater than {bounds[annotated_types.Gt].gt:g}"
+    return f" from {low.ge:g} on" if low else ""
+
+
+def _kinds(field):
+    kind = field.annotation
+    return kind.__args__ if isinstance(kind, types.UnionType) else (kind,)
+
+
+def _is_optional(field):
+    return types.NoneType in _kinds(field)

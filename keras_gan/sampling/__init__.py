@@ -1,0 +1,19 @@
+"""From seeds and labels to samples, and what an image is."""
+
+from keras_gan.sampling.latents import latents_from, latents_of_seeds, one_hot_labels
+from keras_gan.sampling.pixels import is_image, to_float, to_pixels, to_uint8
+from keras_gan.sampling.samplers import BATCH, between, circle, sample
+
+__all__ = [
+    "BATCH",
+    "between",
+    "circle",
+    "is_image",
+    "latents_from",
+    "latents_of_seeds",
+    "one_hot_labels",
+    "sample",
+    "to_float",
+    "to_pixels",
+    "to_uint8",
+]

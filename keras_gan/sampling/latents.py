@@ -1,0 +1,70 @@
+"""Latents of seeds, and label rows."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_gan.errors import UserError
+
+
+def latents_from(seed, num, truncation, latent_dim):
+    """Latents of the seeds `seed, seed + 1, ...`, float32 tensor `(num, latent_dim)`."""
+    if not 0 <= seed <= np.iinfo("int64").max - num:
+        raise UserError(f"seed must be an int >= 0 that fits 64 bits, got {seed}")
+    if truncation is not None and not truncation > 0:
+        raise UserError(f"truncation must be a number > 0, got {truncation!r}")
+    limit = np.float32(np.inf if truncation is None else truncation)
+    return latents_of_seeds(np.arange(seed, seed + num, dtype="int64"), latent_dim, limit)
+
+
+@tf.function(reduce_retracing=True, autograph=False)
+def latents_of_seeds(seeds, latent_dim: int, truncation):
+    """Latents in which each row depends on its own seed alone.
+
+    Args:
+        seeds: int64 `(N,)`.
+        latent_dim: length of the latents.
+        truncation: float32 scalar; rows are N(0, 1) cut to [-truncation, truncation], by the inverse of the
+            distribution function. Infinity does not cut.
+
+    Returns:
+        float32 tensor `(N, latent_dim)`.
+    """
+
+    def uniform(seed):
+        # Named, since the default depends on the device: a seed is one picture everywhere.
+        return tf.random.stateless_uniform((latent_dim,), tf.stack([seed, 0]), minval=-1.0, maxval=1.0, alg="philox")
+
+    rows = tf.map_fn(uniform, tf.convert_to_tensor(seeds), fn_output_signature=tf.TensorSpec((latent_dim,), "float32"))
+    root2 = np.float32(np.sqrt(2.0))
+    # erfinv(-1) is infinite, and -1 is a number that a uniform draw can return.
+    return root2 * tf.math.erfinv(tf.maximum(rows, -1.0 + 2.0**-23) * tf.math.erf(truncation / root2))
+
+
+def one_hot_labels(num: int, labels, num_classes: int | None) -> np.ndarray | None:
+    """Labels for `num` samples as float32 rows `(num, num_classes)`, or `None` for an unconditional model.
+
+    Args:
+        num: how many samples.
+        labels: an int for all, `num` ints, or float rows `(num, num_classes)`; all classes in turn when `None`.
+        num_classes: number of classes, `None` when unconditional.
+
+    Raises:
+        UserError: if there are too few or too many, one is out of range, or the model takes none.
+    """
+    if num_classes is None:
+        if labels is not None:
+            raise UserError("this model is unconditional: it takes no labels")
+        return None
+    labels = np.arange(num) % num_classes if labels is None else np.asarray(labels)
+    if labels.ndim == 2:
+        if labels.shape != (num, num_classes):
+            raise UserError(f"label rows must be of shape {(num, num_classes)}, got {labels.shape}")
+        return labels.astype("float32")
+    if labels.ndim == 0:
+        labels = np.repeat(labels, num)
+    if labels.shape != (num,) or not np.issubdtype(labels.dtype, np.integer):
+        raise UserError(f"labels must be one int or {num} ints, got {labels.dtype} of shape {labels.shape}")
+    wrong = labels[(labels < 0) | (labels >= num_classes)]
+    if wrong.size:
+        raise UserError(f"label {wrong[0]} is out of range: this model's labels are 0 to {num_classes - 1}")
+    return np.eye(num_classes, dtype="float32")[labels]

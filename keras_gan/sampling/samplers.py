@@ -1,0 +1,101 @@
+"""From seeds and labels to samples, the same whether the model is a `GAN` or a SavedModel."""
+
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_gan.errors import UserError
+from keras_gan.sampling.latents import latents_from, one_hot_labels
+
+BATCH = 256
+
+
+def sample(render, num: int, labels, seed: int, truncation: float | None, latent_dim: int, num_classes: int | None):
+    """Draws latents for the seeds `seed, seed + 1, ...` and renders them in batches.
+
+    Args:
+        render: function of latents float32 `(n, latent_dim)` and one-hot labels float32 `(n, num_classes)` or `None`,
+            that returns `n` samples.
+        num: how many, an int >= 1.
+        labels: as `one_hot_labels` takes them.
+        seed: int >= 0.
+        truncation: float > 0, or `None`, as `latents_of_seeds` takes it.
+        latent_dim: length of the latents.
+        num_classes: number of classes, `None` when unconditional.
+
+    Returns:
+        array `(num, ...)`.
+
+    Raises:
+        UserError: if an argument is out of its range.
+    """
+    if num < 1:
+        raise UserError(f"the number of samples must be at least 1, got {num}")
+    latents = latents_from(seed, num, truncation, latent_dim)
+    return _in_batches(render, latents, one_hot_labels(num, labels, num_classes))
+
+
+def circle(model, num: int, frames: int, labels=None, seed: int = 0, truncation: float | None = None) -> np.ndarray:
+    """Samples that walk through the latents and come back: each goes around a circle through the latents of two seeds.
+
+    At angle t the latents are `cos(t) a + sin(t) b`. With a and b from N(0, I) they are so too at every angle: no frame
+    is less likely than another.
+
+    Args:
+        model: a `GAN` or `SavedGAN`.
+        num: how many samples; their first frame is what `model.generate(num, labels, seed, truncation)` gives.
+        frames: of the walk, an int >= 1.
+        labels, seed, truncation: as `GAN.generate` takes them.
+
+    Returns:
+        array `(frames, num, ...)`.
+
+    Raises:
+        UserError: as `GAN.generate` does.
+    """
+    first, second = np.split(latents_from(seed, 2 * num, truncation, model.latent_dim).numpy(), 2)
+    labels = one_hot_labels(num, labels, model.num_classes)
+    angles = 2.0 * np.pi * np.arange(frames) / frames
+    latents = [np.float32(np.cos(angle)) * first + np.float32(np.sin(angle)) * second for angle in angles]
+    return np.stack([_in_batches(model.generate_from_latents, each, labels) for each in latents])
+
+
+def between(model, seeds, shares, labels=None, truncation: float | None = None) -> np.ndarray:
+    """Samples on the way from one seed to another, and from one class to another.
+
+    Latents go along the great circle from one to the other (White, arXiv:1609.04468), labels in a straight line.
+
+    Args:
+        model: a `GAN` or `SavedGAN`; the latter takes two labels that are the same.
+        seeds: two ints >= 0.
+        shares: of the way, floats in [0, 1].
+        labels: two ints; both 0 when `None` and the model is conditional.
+        truncation: as `GAN.generate` takes it.
+
+    Returns:
+        array `(len(shares), ...)`.
+
+    Raises:
+        UserError: as `GAN.generate` does.
+    """
+    shares = np.asarray(shares, "float32")[:, np.newaxis]
+    first, last = (latents_from(seed, 1, truncation, model.latent_dim).numpy()[0] for seed in seeds)
+    cosine = np.dot(first, last) / (np.linalg.norm(first) * np.linalg.norm(last))
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+    if np.sin(angle) < 1e-4:
+        latents = (1.0 - shares) * first + shares * last
+    else:
+        latents = (np.sin((1.0 - shares) * angle) * first + np.sin(shares * angle) * last) / np.sin(angle)
+    rows = one_hot_labels(2, (0, 0) if labels is None and model.num_classes else labels, model.num_classes)
+    if rows is not None:
+        rows = (1.0 - shares) * rows[0] + shares * rows[1]
+    return _in_batches(model.generate_from_latents, latents.astype("float32"), rows)
+
+
+def _in_batches(render, latents, labels):
+    batches = []
+    for start in range(0, len(latents), BATCH):
+        rows = slice(start, start + BATCH)
+        some = None if labels is None else tf.constant(labels[rows])
+        batches.append(ops.convert_to_numpy(render(latents[rows], some)))
+    return np.concatenate(batches)

@@ -1,0 +1,18 @@
+"""Training runs: a session from settings to a folder that can be gone on with, and weights to begin with."""
+
+from keras_gan.training.options import Options, chosen_config, chosen_options
+from keras_gan.training.pretrained import Loaded, load_by_path, load_pretrained
+from keras_gan.training.session import EPOCH_STEPS, InTrouble, Session, train
+
+__all__ = [
+    "EPOCH_STEPS",
+    "InTrouble",
+    "Loaded",
+    "Options",
+    "Session",
+    "chosen_config",
+    "chosen_options",
+    "load_by_path",
+    "load_pretrained",
+    "train",
+]

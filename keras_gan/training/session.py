@@ -1,0 +1,392 @@
+"""One training: from settings to a run folder that can be gone on with."""
+
+import contextlib
+import csv
+import logging
+import math
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gan import callbacks as own_callbacks
+from keras_gan import datasets, metrics, presets
+from keras_gan.callbacks.health import HEALTHY
+from keras_gan.errors import UserError
+from keras_gan.export import export_next
+from keras_gan.optimizers import set_constant_rate
+from keras_gan.presets import Config
+from keras_gan.presets.config import PLAYERS
+from keras_gan.storage import checkpoints
+from keras_gan.training import runs
+from keras_gan.training.options import Options, chosen_config, chosen_options
+from keras_gan.training.pretrained import load_by_path
+
+logger = logging.getLogger(__name__)
+
+# A pass over a small dataset is over in a second; an epoch, with its pictures and checkpoint, should not be.
+EPOCH_STEPS = 250
+# Images that the watch compares samples with.
+WATCHED = 512
+# Images that samples are compared with after an epoch: the time budget leaves out what would take too long.
+EVALUATION_BATCH, EVALUATION_BATCHES = 250, 8
+FULL = ("No space left", "File too large", "quota")
+
+
+class InTrouble(RuntimeError):
+    """Training ended, for the game was in trouble and the watch was told to stop."""
+
+
+class Session:
+    """A training: settings, data and model, and a folder from which it can be gone on with.
+
+    Making one loads the data and builds the model; nothing is written yet. `train` trains to the end. After an
+    interruption `train` goes on, from the same object or from a new one with `resume=True`, as if nothing had happened.
+
+    Args:
+        config: the settings. Of a resumed run `None` takes those that it had.
+        run_dir: the run folder; `runs/DATASET-(C)GAN-NNN` when `None`.
+        data: `datasets.ImageDataset` to train on, in place of the dataset that the settings name.
+        options: how the run is kept.
+        resume: whether to go on with the run in `run_dir`.
+        allow_changes: whether it may have other settings and data than it had.
+
+    Attributes:
+        config: `Config`, with the precision that `auto` came to.
+        model: the `GAN`.
+        data, held_out: `datasets.ImageDataset`, what is trained on, and what is not, or `None`.
+        folder: `Path` of the run folder, `None` until a new run without `run_dir` trains.
+        changed: settings and data that differ from those of the resumed run, each with its old and its new value.
+        exported: `Path` of the SavedModel, once there is one.
+
+    Raises:
+        UserError: if settings, data and folder do not go together.
+    """
+
+    def __init__(
+        self,
+        config: Config | None = None,
+        run_dir=None,
+        data: datasets.ImageDataset | None = None,
+        options: Options | None = None,
+        resume: bool = False,
+        allow_changes: bool = False,
+    ):
+        self.folder = None if run_dir is None else Path(run_dir)
+        before = self._record_before(resume)
+        config = config or (before.config if before else presets.dcgan())
+        options = options or chosen_options(before, {})
+        if not config.epochs and not config.minutes:
+            raise UserError("the run would never end: give --epochs or --minutes")
+        if options.deterministic:
+            tf.config.experimental.enable_op_determinism()
+            # What `auto` measures may come out differently another time.
+            config = config.replace(precision=config.precision.replace("auto", "float32"))
+        self.data, self.held_out, held_out_from = _data(config, data)
+        config = config.replace(
+            precision=presets.resolve_precision(config.precision),
+            **({} if data is None else {"dataset": data.name}),
+        )
+        self.steps_per_epoch = config.epoch_steps or max(self.data.steps(config.batch_size), EPOCH_STEPS)
+        self.config, self.options = config, options
+        self.record = runs.Record(
+            config, _describe(self.data, self.held_out, held_out_from, data), runs.versions(), options.model_dump()
+        )
+        self.changed = runs.changes(before, self.record) if before else {}
+        if self.changed and not allow_changes:
+            raise UserError(
+                f"the run had other settings: {self.changes}; leave them out to go on as before, or change them with "
+                "--allow-changes"
+            )
+        if before and before.versions != self.record.versions:
+            logger.info(
+                "Note: the run was begun with %s, and now has %s: expect other bits",
+                before.versions,
+                self.record.versions,
+            )
+        self.model = presets.build(
+            config, self.data.image_shape, self.data.num_classes, self._metrics(), self.steps_per_epoch
+        )
+        if config.pretrained and not resume:
+            for report in load_by_path(self.model, config.pretrained):
+                logger.info("Pretrained: %s", report)
+        self.exported = None
+        self._resumed = resume
+        self._locks = None
+        self._make_callbacks()
+
+    @property
+    def title(self) -> str:
+        """What the run is called where it has no name: `digits-cgan`."""
+        return f"{self.data.name}-{'cgan' if self.config.conditional else 'gan'}"
+
+    @property
+    def changes(self) -> str:
+        """What differs from the resumed run, as a text."""
+        return ", ".join(f"{key} {old} -> {new}" for key, (old, new) in self.changed.items())
+
+    @property
+    def history(self) -> list[dict[str, float | None]]:
+        """The logs of each epoch so far, oldest first; `None` where an epoch had no such figure."""
+        file = self.folder and self.folder / "history.csv"
+        if not file or not file.exists():
+            return []
+        with open(file) as lines:
+            return [
+                {key: None if text == "NA" else float(text) for key, text in row.items()}
+                for row in csv.DictReader(lines)
+            ]
+
+    @property
+    def state(self) -> str:
+        """What the watch calls the game, one of `callbacks.health.STATES`; healthy where it is off."""
+        return self._watch[0].state if self._watch else HEALTHY
+
+    def export_to(self, folder) -> None:
+        """Says where the finished model is exported to, as its next version."""
+        self.options = chosen_options(self.record, {"export_dir": str(folder)})
+        self.record.options = self.options.model_dump()
+
+    @contextlib.contextmanager
+    def locked(self):
+        """Within it no other process trains in the run folder, which is made if there is none yet.
+
+        Raises:
+            UserError: if another process trains there.
+        """
+        if not self._locks:
+            if not self._resumed:
+                self.folder = runs.new_folder(self.folder, self.title)
+            self._locks = runs.lock_of(self.folder)
+        with runs.held(self._locks):
+            yield
+
+    def train(self, callbacks=()) -> "Session":
+        """Trains until the epochs or the minutes are over; exports the model where the options say so.
+
+        Args:
+            callbacks: Keras callbacks of your own. What they add to the logs of an epoch is part of the history.
+
+        Returns:
+            the session itself.
+
+        Raises:
+            Interrupted: of `callbacks`, when a signal stopped it; all is saved.
+            Diverged: of `callbacks`, when losses stayed NaN or infinite; the checkpoints are good.
+            InTrouble: when the watch ended it.
+            UserError: if the folder is full, was deleted, or another process trains there.
+        """
+        with self.locked():
+            self._restore()
+            if self._is_over and checkpoints.are_same(self.folder / "model.keras", self.checkpoint.newest()):
+                logger.info(
+                    "%s is complete, with %s steps. Give more epochs or minutes to train it further.",
+                    self.folder,
+                    f"{int(self.model.step):,}",
+                )
+                return self
+            with _told(self.folder, self.folder):
+                self.record.write(self.folder)
+                if not self._is_over:
+                    # Of an earlier end, and a copy of its checkpoint: it must not pass for the end of this training.
+                    (self.folder / "model.keras").unlink(missing_ok=True)
+                    self._fit(callbacks)
+            if self.options.watch == "stop" and self.state != HEALTHY:
+                raise InTrouble(
+                    f"the game is in trouble, {self.state}, so nothing was exported. {self.checkpoint.newest()} is the "
+                    "end of it; try other settings, in a new run or with --resume --allow-changes"
+                )
+            self._finish()
+        return self
+
+    def _record_before(self, resume):
+        if not resume:
+            if self.folder:
+                runs.check_new(self.folder)
+            return None
+        if self.folder is None:
+            raise UserError("to resume, give the run folder")
+        return runs.read(self.folder)
+
+    def _metrics(self):
+        self.extractor = None
+        if not self.options.evaluate:
+            return []
+        self.extractor = metrics.named_extractor(self.options.evaluate, self.data)
+        self.extractor.check(self.data.image_shape)
+        return [metrics.KernelDistance(self.extractor), metrics.FrechetDistance(self.extractor)]
+
+    def _make_callbacks(self):
+        self.checkpoint = own_callbacks.Checkpoint(
+            (self.folder or Path()) / "checkpoints",
+            self.options.checkpoint_steps,
+            self.options.keep,
+            # Always of as many images, so that its bias is the same each time, and far less noisy than KID.
+            monitor="val_fcd" if self.options.evaluate else None,
+        )
+        self.clock = own_callbacks.TimeLimit(self.config.minutes or math.inf)
+        rollback = own_callbacks.Rollback(self.checkpoint)
+        adaptive = [own_callbacks.AdaptiveAugmentation()] if self.config.adaptive_augmentation else []
+        self._watch = []
+        if self.options.watch != "off":
+            images = self.data.draw(WATCHED, self.config.seed)
+            self._watch = [own_callbacks.HealthMonitor(*images, action=self.options.watch, rollback=rollback)]
+        self.checkpoint.stateful = [rollback, self.clock, *adaptive, *self._watch]
+
+    def _restore(self):
+        self.checkpoint.folder = self.folder / "checkpoints"
+        step = self.checkpoint.restore(self.model)
+        if step is None and self._resumed and self.history:
+            raise UserError(f"cannot resume {self.folder}: its checkpoints are gone. Train anew in another folder")
+        for player in PLAYERS:
+            if step is not None and f"{player}_learning_rate" in self.changed:
+                # A constant rate is in the checkpoint; a schedule is the config's already.
+                set_constant_rate(
+                    getattr(self.model, f"{player}_optimizer"), getattr(self.config, player).learning_rate
+                )
+        self._resumed = True
+
+    @property
+    def _is_over(self):
+        return self.checkpoint.epoch >= (self.config.epochs or math.inf) or self.clock.elapsed >= self.clock.minutes
+
+    def _fit(self, callbacks):
+        config, start = self.config, int(self.model.step)
+        logger.info(
+            "Training on %s images of %s, %s, in %s%s",
+            f"{len(self.data):,}",
+            "x".join(map(str, self.data.image_shape)),
+            config.precision,
+            self.folder,
+            f", from step {start:,}" if start else "",
+        )
+        if config.conditional and self.data.class_names != tuple(map(str, range(self.data.num_classes))):
+            logger.info("Labels: %s", ", ".join(f"{label} {name}" for label, name in enumerate(self.data.class_names)))
+        logs = self.folder / "logs"
+        with self.checkpoint.stop_on_signals():
+            self.model.fit(
+                self.data.batches(config.batch_size, config.seed, start_step=start),
+                epochs=config.epochs or 10**6,
+                steps_per_epoch=self.steps_per_epoch,
+                shuffle=False,
+                verbose=0,
+                callbacks=[
+                    *([self._evaluation()] if self.options.evaluate else []),
+                    *self.checkpoint.stateful,
+                    own_callbacks.Progress(self.clock if config.minutes else None),
+                    # After the progress bar, which has little room.
+                    own_callbacks.LearningRates(),
+                    own_callbacks.SampleImages(self.folder / "samples", logs if self.options.tensorboard else None),
+                    *callbacks,
+                    own_callbacks.CSVHistory(self.folder / "history.csv"),
+                    *([keras.callbacks.TensorBoard(str(logs), write_graph=False)] if self.options.tensorboard else []),
+                    self.checkpoint,
+                ],
+            )
+
+    def _evaluation(self):
+        held_out = self.held_out or self.data
+        batch_size = min(EVALUATION_BATCH, len(held_out))
+        batches = held_out.batches(batch_size, self.config.seed)
+        return own_callbacks.Evaluation(batches, min(EVALUATION_BATCHES, held_out.steps(batch_size)))
+
+    def _finish(self):
+        if self.options.export_dir:
+            with _told(self.folder, self.options.export_dir):
+                self.exported = export_next(self.model, self.options.export_dir, self.data.class_names or ())
+        with _told(self.folder, self.folder):
+            # Last, for it says that the run is complete.
+            checkpoints.copy(self.checkpoint.newest(), self.folder / "model.keras")
+
+
+def train(
+    preset: str | Config | None = None,
+    dataset=None,
+    *,
+    epochs: int | None = None,
+    minutes: float | None = None,
+    run_dir=None,
+    export_dir=None,
+    resume: bool = False,
+    allow_changes: bool = False,
+    options: dict | None = None,
+    callbacks=(),
+    **settings,
+) -> Session:
+    """Trains a GAN into a run folder, as the command line's `train` does.
+
+    Args:
+        preset: name of a preset, or a `Config`; `dcgan` when `None`, or the settings of the run that is resumed.
+        dataset: name or folder as `datasets.load` takes it, an `datasets.ImageDataset`, or `(images, labels)` as
+            `datasets.from_arrays` takes them; `digits` when `None`.
+        epochs, minutes: when to stop, in place of what the preset says.
+        run_dir: the run folder; `runs/DATASET-(C)GAN-NNN` when `None`.
+        export_dir: gets the model as its next version; nothing is exported when `None`.
+        resume: whether to go on with the run in `run_dir`.
+        allow_changes: whether a resumed run may have other settings than it had.
+        options: more of `training.Options` by name, such as `{"evaluate": "classifier"}`.
+        callbacks: Keras callbacks of your own.
+        **settings: any key of `Config`, such as `conditional=True` or `r1=0.1`.
+
+    Returns:
+        the `Session`: its `model`, `folder` and `history`.
+
+    Raises:
+        UserError: if an argument is out of its range.
+        Interrupted, Diverged, InTrouble: as `Session.train` does. Call `train` with `resume=True` to go on.
+
+    Example:
+
+    >>> session = kg.train("dcgan", dataset="digits", conditional=True, minutes=0.1)
+    >>> sevens = session.model.generate(16, labels=7)
+    """
+    data = _given(dataset)
+    if isinstance(dataset, str | Path):
+        settings["dataset"] = str(dataset)
+    before = runs.read(Path(run_dir)) if resume and run_dir is not None else None
+    config = chosen_config(preset, before and before.config, settings, epochs, minutes)
+    given = {**(options or {}), **({} if export_dir is None else {"export_dir": str(export_dir)})}
+    return Session(config, run_dir, data, chosen_options(before, given), resume, allow_changes).train(callbacks)
+
+
+def _given(dataset):
+    """The images of a dataset that is given as such, `None` where it is a name."""
+    if dataset is None or isinstance(dataset, str | Path | datasets.ImageDataset):
+        return dataset if isinstance(dataset, datasets.ImageDataset) else None
+    images, labels = dataset if isinstance(dataset, tuple) else (dataset, None)
+    return datasets.from_arrays(np.asarray(images), labels)
+
+
+def _data(config, data):
+    if data is None:
+        return datasets.load_with_held_out(config.dataset, config.image_size, config.hold_out)
+    if config.image_size:
+        raise UserError("image_size is for datasets by name and folders: resize the images that you give")
+    return datasets.hold_out_of(data, config.hold_out)
+
+
+def _describe(data, held_out, held_out_from, given):
+    return {
+        "images": len(data),
+        "image_shape": data.image_shape,
+        "class_names": data.class_names,
+        "fingerprint": data.fingerprint,
+        "held_out": None if held_out is None else {"images": len(held_out), "from": held_out_from},
+        "given_in_python": given is not None,
+    }
+
+
+@contextlib.contextmanager
+def _told(run_dir, written):
+    """Says in one line what happened to the folder that was written to."""
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        if not runs.is_run(run_dir):
+            raise UserError(f"the run folder {run_dir} was deleted or moved during the training") from error
+        if any(words in str(error) for words in FULL):
+            raise UserError(
+                f"cannot write to {written}: the disk is full, or a limit reached. Make room, then resume the run"
+            ) from error
+        raise
