@@ -53,14 +53,16 @@ class OneLineErrors(click.Group):
 def messages_shown():
     """Within it what the package logs is printed, warnings as such."""
     logger, handler = logging.getLogger("keras_gan"), _Echo()
-    before = logger.level
+    before = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    logger.propagate = False  # Other packages give the root logger a handler, which would print it all again.
     try:
         yield
     finally:
         logger.removeHandler(handler)
-        logger.setLevel(before)
+        level, logger.propagate = before
+        logger.setLevel(level)
 
 
 class _Echo(logging.Handler):
