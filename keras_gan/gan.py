@@ -35,13 +35,12 @@ class GAN(keras.Model):
     Raises:
         UserError: if the networks do not fit each other.
 
-    Example:
-
-    >>> generator, discriminator = kg.networks.dcgan(image_shape=(28, 28, 1), num_classes=10)
-    >>> gan = kg.GAN(generator, discriminator)
-    >>> gan.compile()
-    >>> gan.fit(images, labels, batch_size=64, epochs=10)
-    >>> sevens = gan.generate(16, labels=7, seed=0)
+    Examples:
+        >>> generator, discriminator = kg.networks.dcgan(image_shape=(28, 28, 1), num_classes=10)
+        >>> gan = kg.GAN(generator, discriminator)
+        >>> gan.compile()
+        >>> gan.fit(images, labels, batch_size=64, epochs=10)
+        >>> sevens = gan.generate(16, labels=7, seed=0)
 
     Source: Goodfellow et al., arXiv:1406.2661; conditional: Mirza and Osindero, arXiv:1411.1784; the averaged
     generator: Yazici et al., arXiv:1806.04498.

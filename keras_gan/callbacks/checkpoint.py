@@ -43,11 +43,13 @@ class Checkpoint(keras.callbacks.Callback):
 
     To resume, build and compile the model as before, and
 
+    ```pycon
     >>> checkpoint = kg.callbacks.Checkpoint("run/checkpoints")
     >>> checkpoint.restore(gan)
     >>> batches = data.batches(64, start_step=int(gan.step))
     >>> with checkpoint.stop_on_signals():
     ...     gan.fit(batches, steps_per_epoch=250, epochs=20, callbacks=[..., checkpoint])
+    ```
 
     Give it to `fit()` last, so that a checkpoint follows what others write about its epoch.
 

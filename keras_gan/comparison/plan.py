@@ -4,7 +4,10 @@ import dataclasses
 
 from keras_gan import presets
 
-PLAN, RESULT, LOG, RUN = "plan.json", "result.json", "log.txt", "run"
+PLAN = "plan.json"
+RESULT = "result.json"
+LOG = "log.txt"
+RUN = "run"
 
 
 @dataclasses.dataclass(frozen=True)

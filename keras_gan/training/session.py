@@ -336,10 +336,9 @@ def train(
         UserError: if an argument is out of its range.
         Interrupted, Diverged, InTrouble: as `Session.train` does. Call `train` with `resume=True` to go on.
 
-    Example:
-
-    >>> session = kg.train("dcgan", dataset="digits", conditional=True, minutes=0.1)
-    >>> sevens = session.model.generate(16, labels=7)
+    Examples:
+        >>> session = kg.train("dcgan", dataset="digits", conditional=True, minutes=0.1)
+        >>> sevens = session.model.generate(16, labels=7)
     """
     data = _given(dataset)
     if isinstance(dataset, str | Path):
