@@ -27,15 +27,16 @@ __all__ = [
     "training",
 ]
 
-# Names that are no modules, with the modules that hold them.
+# Public names that are not modules, and the modules that define them.
 _HOLDERS = {"GAN": "gan", "UserError": "errors", "train": "training"}
-# What version 0.1.0 called other modules.
+# Names that version 0.1.0 gave to modules that have since moved.
 _OLD_NAMES = {"pretrained": "training.pretrained", "serving": "export.serving", "updates": "optimizers"}
 
 
-# Importing this package costs nothing until a part of it is used, so that the command line answers at once. Keras must
-# know the classes before it loads a model: they register themselves as soon as it is there. The part that brought Keras
-# is only half there by then, so these parts import each other as modules, not names out of them.
+# Importing this package imports no TensorFlow, so that the command line answers at once. But Keras must know our
+# classes before it loads a model, so this hook imports the modules that define them as soon as Keras is imported. If
+# one of these modules was itself what imported Keras, it is only partly initialised when the hook runs. That is why
+# they import each other as modules and never import names from one another.
 @when_imported("keras")
 def _register(_):
     for name in ("augmentation", "layers", "losses", "regularizers", "optimizers", "gan", "metrics.streaming"):

@@ -1,8 +1,9 @@
-"""Differentiable augmentation of all that the discriminator sees, real and fake.
+"""Differentiable augmentation of everything that the discriminator sees, real and fake.
 
-Each transformation is applied to each sample with the same probability, apart from the others. Below 1, and by a random
-amount, a transformation does not leak: the distribution of augmented images still tells that of the images, so that the
-generator learns the images and not their augmented kin (Karras et al., arXiv:2006.06676, section 2.2).
+Each transformation is applied to each sample independently, with the same probability. If that probability is below 1
+and the amount is random, the augmentation does not leak into what is generated: the distribution of the augmented
+images still determines the distribution of the original ones, so the generator learns the original images and not the
+augmented ones (Karras et al., arXiv:2006.06676, section 2.2).
 """
 
 import keras
@@ -12,7 +13,7 @@ from keras import ops
 
 from keras_gan.errors import UserError
 
-# What changes no letter or digit into another.
+# No flip: it could turn one letter or digit into another.
 DEFAULT = ("translation", "scale", "rotation", "brightness", "contrast", "saturation", "cutout")
 
 
@@ -20,19 +21,20 @@ DEFAULT = ("translation", "scale", "rotation", "brightness", "contrast", "satura
 class Augmentation(keras.layers.Layer):
     """Random transformations of images `(batch, height, width, channels)` in [-1, 1], of any size.
 
-    Differentiable in the images, twice. What moves in at the border is the image's mirror.
+    The result is twice differentiable in the images. Where a transformation moves the border into view, the image is
+    continued by its mirror image.
 
     Args:
-        transformations: names, in this order: `flip` (left and right), `translation` (up to an eighth of the side),
-            `scale` (by up to a fifth, log-normal), `rotation` (up to 15 degrees), `brightness` (up to 0.25 added),
-            `contrast` (by up to a fifth, log-normal), `saturation` (the same, about the mean of the channels), `cutout`
-            (a quarter of the area grey), `noise` (normal).
-        probability: of each, in [0, 1]; a weight that is saved with the model, and that
-            `callbacks.AdaptiveAugmentation` moves.
-        noise: standard deviation of `noise`, a float >= 0: instance noise is `Augmentation(("noise",), 1.0)`.
+        transformations: names of the transformations, applied in this order: `flip` (left to right), `translation` (up
+            to an eighth of the side), `scale` (log-normal, mostly by up to a fifth), `rotation` (up to 15 degrees),
+            `brightness` (adds up to 0.25), `contrast` (log-normal, mostly by up to a fifth), `saturation` (the same,
+            about the mean of the channels), `cutout` (turns a quarter of the area grey), `noise` (adds normal noise).
+        probability: probability of each transformation, in [0, 1]. It is a weight, so it is saved with the model and
+            `callbacks.AdaptiveAugmentation` can change it.
+        noise: standard deviation of `noise`, a float >= 0. `Augmentation(("noise",), 1.0)` is instance noise.
 
     Raises:
-        UserError: if there is no transformation of a name, or the probability is out of range.
+        UserError: if a name is unknown, or the probability or the noise is out of range.
 
     Source: Zhao et al. (DiffAugment), arXiv:2006.10738; Karras et al. (ADA), arXiv:2006.06676, appendix B.
     """
@@ -55,7 +57,12 @@ class Augmentation(keras.layers.Layer):
         self.built = True
 
     def call(self, images, seed):
-        """Augmented images; `seed` is an int64 tensor `(2,)` for `tf.random.stateless_*`."""
+        """Returns the augmented images, float32, of the same shape.
+
+        Args:
+            images: float tensor `(batch, height, width, channels)` in [-1, 1].
+            seed: int64 tensor `(2,)` for `tf.random.stateless_*`.
+        """
         images = ops.cast(images, "float32")
         draw = _Draw(seed, tf.shape(images)[0], self.probability, self.noise)
         images = self._move(images, draw)
@@ -65,7 +72,7 @@ class Augmentation(keras.layers.Layer):
         return images
 
     def _move(self, images, draw):
-        """Flip, translation, scale and rotation as one resampling: each image is read once."""
+        """Applies flip, translation, scale and rotation as one resampling, so that each image is interpolated once."""
         wanted = [name for name in self.transformations if name in _MOTION]
         if not wanted:
             return images
@@ -87,7 +94,10 @@ class Augmentation(keras.layers.Layer):
 
 
 class _Draw:
-    """Independent draws for each purpose, `(batch,)`, each at its neutral value where a coin says no."""
+    """The random numbers of one call: each method draws new ones, `(batch, ...)`, independent of all others.
+
+    `shift` and `factor` return the neutral value for those samples that the transformation leaves as they are.
+    """
 
     def __init__(self, seed, batch, probability, noise):
         self.seed, self.batch, self.probability, self.noise = seed, batch, probability, noise
@@ -100,14 +110,15 @@ class _Draw:
         return tf.random.stateless_normal((self.batch, *shape), self._next(), alg="philox")
 
     def shift(self, limit, shape=()):
-        """Uniform in [-limit, limit], or 0."""
+        """Draws uniformly from [-limit, limit], or gives 0."""
         return self.where_drawn((2.0 * self.uniform(shape) - 1.0) * limit)
 
     def factor(self, shape=()):
-        """Log-normal, mostly up to a fifth more or less, or 1."""
+        """Draws from a log-normal distribution, mostly up to a fifth more or less than 1, or gives 1."""
         return self.where_drawn(tf.exp(self.normal(shape) * np.log(1.2)), 1.0)
 
     def where_drawn(self, value, neutral=0.0):
+        """Keeps `value` for samples that are to be transformed, and puts `neutral` in place of the others."""
         drawn = self.uniform() < self.probability
         return tf.where(ops.reshape(drawn, (-1,) + (1,) * (len(value.shape) - 1)), value, neutral)
 
@@ -117,12 +128,13 @@ class _Draw:
 
 
 def _matrices(rows):
-    """`(batch, 3, 3)` from nine scalars or `(batch,)` each."""
+    """Stacks three rows of three entries, each a float or a tensor `(batch,)`, into matrices `(batch, 3, 3)`."""
     one = tf.ones_like(next(part for row in rows for part in row if not isinstance(part, float)))
     return tf.stack([tf.stack([part * one for part in row], axis=-1) for row in rows], axis=-2)
 
 
-# Each maps where a pixel goes to where it is read, from the centre of the image, in pixels: (y, x, 1).
+# Each of these returns a matrix that maps the place of an output pixel to the place where the input is read. Places are
+# (y, x, 1), in pixels from the centre of the image.
 def _flip(draw, side):
     sign = draw.where_drawn(tf.sign(draw.uniform() - 0.5), 1.0)
     return _matrices([[1.0, 0.0, 0.0], [0.0, sign, 0.0], [0.0, 0.0, 1.0]])
@@ -181,7 +193,7 @@ TRANSFORMATIONS = (*_MOTION, *_COLOUR)
 
 
 def _resample(images, matrix):
-    """Images read at `matrix @ (y, x, 1)` from the centre, linearly between pixels, mirrored beyond the border."""
+    """Reads images at `matrix @ (y, x, 1)` from the centre, bilinearly, mirrored beyond the border."""
     height, width, channels = images.shape[1:]
     y, x = (np.arange(length, dtype="float32") - (length - 1) / 2.0 for length in (height, width))
     grid = np.stack([*(part.ravel() for part in np.meshgrid(y, x, indexing="ij")), np.ones(height * width, "float32")])
@@ -201,6 +213,6 @@ def _resample(images, matrix):
 
 
 def _mirror(index, length):
-    """Whole numbers anywhere as indices in [0, length), as if the image stood between mirrors."""
+    """Maps any whole numbers to indices in [0, length), as if the image stood between two mirrors."""
     index = tf.math.floormod(tf.cast(index, "int32"), 2 * length)
     return tf.minimum(index, 2 * length - 1 - index)

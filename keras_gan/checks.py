@@ -1,6 +1,6 @@
-"""What can be wrong with networks and data, said in one line before it does harm.
+"""Checks of networks and data, which report a mistake in one line before it does harm.
 
-Data are checked before and beside the compiled step, never in it: XLA drops assertions without a word.
+Data are checked before the compiled step or outside of it, never inside, because XLA silently drops assertions.
 """
 
 import re
@@ -12,12 +12,12 @@ import tensorflow as tf
 from keras_gan import sampling
 from keras_gan.errors import UserError
 
-# Marks our own messages among the many lines of an error of TensorFlow.
+# Marks our own message, so that it can be found among the many lines of a TensorFlow error.
 _MARK = "keras_gan: "
 
 
 def check_networks(generator, discriminator) -> None:
-    """Raises `UserError` if the two networks do not fit each other, or are not what `GAN` takes."""
+    """Raises `UserError` if the two networks do not fit each other, or are not of the kind that `GAN` takes."""
     for name, network in (("generator", generator), ("discriminator", discriminator)):
         if not isinstance(network, keras.Model) or not getattr(network, "inputs", None):
             raise UserError(f"the {name} must be a functional or Sequential keras model with its inputs defined")
@@ -36,15 +36,18 @@ def check_networks(generator, discriminator) -> None:
 
 
 def checked_data(x, y, num_classes: int | None):
-    """The data of `fit()`, arrays checked now, batches of a `tf.data.Dataset` as they come.
+    """Checks the data of `fit()`: arrays now, the batches of a `tf.data.Dataset` as they come.
 
     Args:
-        x: samples, or a dataset of samples or `(samples, labels)`.
-        y: labels beside arrays, or `None`.
+        x: array of samples, or a dataset of samples or of `(samples, labels)`.
+        y: array of labels, or `None`; a dataset carries its own.
         num_classes: number of classes, `None` when unconditional.
 
+    Returns:
+        `x` and `y` to train on. If `x` is a dataset, it is one that checks each batch.
+
     Raises:
-        UserError: if arrays hold NaN, float images outside [-1, 1], or labels out of range.
+        UserError: if arrays hold NaN or infinity, float images outside [-1, 1], or labels out of range.
     """
     if isinstance(x, tf.data.Dataset):
         return x.map(lambda *batch: _assert_batch(batch, num_classes)), y
@@ -56,7 +59,7 @@ def checked_data(x, y, num_classes: int | None):
 
 
 def reason(error: Exception) -> str | None:
-    """The message of a check that failed inside TensorFlow, or `None` if the error is none of ours."""
+    """Returns the message of one of our checks that failed inside TensorFlow, or `None` if the error is another."""
     found = re.search(rf"{_MARK}(.*?)(\]|\n|$)(?!\w)", str(error))
     return found and found.group(1).replace("\\'", "'")
 
@@ -73,7 +76,7 @@ def _assert_batch(batch, num_classes):
 
 
 def _conditions(x, y, num_classes, math):
-    """Pairs of what must hold and what to say if it does not; `math` is `numpy` or `tf.math`."""
+    """Yields pairs: a condition that must hold, and the message if it does not; `math` is `numpy` or `tf.math`."""
     every = math.all if math is np else math.reduce_all
     if np.issubdtype(_numpy_dtype(x), np.floating):
         yield every(math.isfinite(x) if math is np else math.is_finite(x)), "the data contain NaN or infinity"

@@ -5,7 +5,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
-# Nothing leaves the machine. Gradio reads this when it is imported.
+# Gradio must send nothing from this machine. It reads this variable when it is imported.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
@@ -22,7 +22,7 @@ LARGE = 256
 FONT = ("system-ui", "sans-serif")
 LOOK = {
     "theme": gr.themes.Soft(primary_hue="indigo", font=FONT, font_mono=("ui-monospace", "monospace")),
-    # A label lies on its picture otherwise.
+    # Without the padding a label would cover part of its picture.
     "css": ".gradio-container {max-width: 1100px !important; margin: auto; width: 100%}"
     ".image-container {padding-top: 2.5rem}",
     "footer_links": [],
@@ -30,18 +30,18 @@ LOOK = {
 
 
 def page(model, title: str, class_names=()) -> gr.Blocks:
-    """The page of a model.
+    """Builds the page of a model.
 
     Args:
-        model: a `GAN` or `SavedGAN` of images.
-        title: what the page calls it.
+        model: a `GAN` or `SavedGAN` whose samples are images.
+        title: title of the page.
         class_names: names of the classes of a conditional model, if they are known.
 
     Returns:
-        what `launch(**LOOK)` shows.
+        the page; show it with its method `launch(**LOOK)`.
 
     Raises:
-        UserError: if the model's samples are no images.
+        UserError: if the model's samples are not images.
     """
     if not is_image(model.sample_shape):
         raise UserError(f"the page shows images, and this model's samples are of shape {model.sample_shape}")
@@ -62,7 +62,7 @@ def page(model, title: str, class_names=()) -> gr.Blocks:
         return picture(enlarged(on_the_way([share], first, last, truncation, labels), LARGE)[0])
 
     def animate(first, last, truncation, *labels):
-        # There and back, so that it goes round.
+        # There and back again, so that the animation has no jump where it repeats.
         shares = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(FRAMES) / FRAMES)
         frames = enlarged(on_the_way(shares, first, last, truncation, labels), LARGE)
         film = Path(folder.name) / f"{secrets.token_hex(8)}.gif"
@@ -105,7 +105,7 @@ def page(model, title: str, class_names=()) -> gr.Blocks:
 
 
 def _seed_box(label, value):
-    # Without a minimum, for Gradio would answer one below it with a traceback in the terminal.
+    # This sets no minimum, because Gradio answers a number below it with a traceback in the terminal.
     return gr.Number(value, label=label, precision=0)
 
 
@@ -130,7 +130,7 @@ def _what(model):
 
 
 def _said(function, *arguments):
-    """Calls a function; what it raises is said on the page."""
+    """Calls a function, and shows the message of a `UserError` on the page."""
     try:
         return function(*arguments)
     except UserError as error:
@@ -138,6 +138,6 @@ def _said(function, *arguments):
 
 
 def title_of(path) -> str:
-    """What a page calls the model at a path."""
+    """Returns the title of the page for a model's path."""
     path = Path(path).resolve()
     return path.parent.name if path.name.isdigit() else path.stem

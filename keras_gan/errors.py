@@ -1,8 +1,8 @@
-"""What a user can mend."""
+"""The error that a user can mend."""
 
 
 class UserError(ValueError):
-    """A mistake that the user can mend: the message says in one line what was wrong, where, and what to do.
+    """A mistake that the user can mend; its message says in one line what was wrong, where, and what to do.
 
-    The command line prints it as one line, without a traceback. Any other exception is a bug, and keeps its traceback.
+    The command line prints that line without a traceback. Any other exception is a bug, and keeps its traceback.
     """

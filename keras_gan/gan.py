@@ -9,7 +9,7 @@ from keras_gan import checks, layers, losses, optimizers, sampling
 from keras_gan import regularizers as own_regularizers
 from keras_gan.errors import UserError
 
-# What a stateless draw is for: no two purposes share numbers within a step.
+# The purposes of stateless draws: within a step, draws of different purposes must be independent.
 _DISCRIMINATOR, _GENERATOR, _PENALTY, _EVALUATION = range(4)
 
 
@@ -17,20 +17,20 @@ _DISCRIMINATOR, _GENERATOR, _PENALTY, _EVALUATION = range(4)
 class GAN(keras.Model):
     """A generator and a discriminator that train each other in `fit()`.
 
-    Conditional or not is read from the networks: with a second input, one-hot labels `(batch, num_classes)`, both are
-    conditional and `fit()` needs labels. Data are images `(batch, height, width, channels)`, uint8 in [0, 255] or
-    float in [-1, 1], or tensors of any other shape (such as points `(batch, 2)`), alone or as `(data, labels)` with
-    integer labels `(batch,)` in [0, num_classes) or a float matrix `(batch, num_classes)`.
+    The GAN is conditional if both networks have a second input, one-hot labels `(batch, num_classes)`; `fit()` then
+    needs labels. Data are images `(batch, height, width, channels)`, uint8 in [0, 255] or float in [-1, 1], or tensors
+    of any other shape (such as points `(batch, 2)`), alone or as `(data, labels)`. Labels are integers `(batch,)` in
+    [0, num_classes) or a float matrix `(batch, num_classes)`.
 
     Args:
         generator: functional model, latents `(batch, latent_dim)` or `[latents, labels]` -> images.
         discriminator: functional model, images or `[images, labels]` -> logits `(batch, ..., heads)`.
-        augmentation: `None`, or a function `(images, seed) -> images` applied, differentiably, to all that the
-            discriminator sees (registered with Keras, if the model is to be saved); `seed` is an int64 tensor
-            `(2,)` for `tf.random.stateless_*`.
-        ema_decay: decay of the exponential moving average that makes `ema_generator`, in [0, 1). It is ramped up from
-            the first step, as `min(ema_decay, (1 + step) / (10 + step))`.
-        seed: non-negative int, source of every random draw; drawn when `None`.
+        augmentation: `None`, or a differentiable function `(images, seed) -> images` that is applied to everything the
+            discriminator sees; `seed` is an int64 tensor `(2,)` for `tf.random.stateless_*`. To save the model,
+            register the function with Keras.
+        ema_decay: decay of the exponential moving average that makes `ema_generator`, in [0, 1). In the first steps it
+            is smaller: `min(ema_decay, (1 + step) / (10 + step))`.
+        seed: int >= 0, from which all random draws are made; drawn at random when `None`.
 
     Raises:
         UserError: if the networks do not fit each other.
@@ -42,7 +42,7 @@ class GAN(keras.Model):
         >>> gan.fit(images, labels, batch_size=64, epochs=10)
         >>> sevens = gan.generate(16, labels=7, seed=0)
 
-    Source: Goodfellow et al., arXiv:1406.2661; conditional: Mirza and Osindero, arXiv:1411.1784; the averaged
+    Sources: Goodfellow et al., arXiv:1406.2661; the conditional GAN: Mirza and Osindero, arXiv:1411.1784; the averaged
     generator: Yazici et al., arXiv:1806.04498.
     """
 
@@ -69,6 +69,7 @@ class GAN(keras.Model):
 
     @property
     def latent_dim(self) -> int:
+        """Length of the latents."""
         return self.generator.inputs[0].shape[-1]
 
     @property
@@ -96,17 +97,21 @@ class GAN(keras.Model):
         metrics=(),
         **kwargs,
     ):
-        """Says how the game is played.
+        """Sets how the game is played.
 
         Args:
-            generator_optimizer, discriminator_optimizer: Keras optimizers, each its own object;
+            generator_optimizer, discriminator_optimizer: two Keras optimizers, or their names;
                 `Adam(2e-3, beta_1=0.0, beta_2=0.99)` when `None`.
             loss: an `AdversarialLoss`; `NonSaturating()` when `None`.
             regularizers: `Regularizer` objects, penalties on the discriminator; `[R1(0.3)]` when `None`, `[]` for none.
-            discriminator_steps: updates of the discriminator a step, each against new fakes of the same batch's labels.
+            discriminator_steps: updates of the discriminator in each step. Each sees new fakes, with the labels of the
+                same batch.
             metrics: Keras metrics with `update_state(real, fake)` on float images in [-1, 1], for `evaluate()` and
                 `validation_data`.
             **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution` of `keras.Model.compile`.
+
+        Raises:
+            UserError: if an argument is out of its range, both players share an optimizer, or two penalties a name.
         """
         super().compile(optimizer=None, **kwargs)
         if generator_optimizer is not None and generator_optimizer is discriminator_optimizer:
@@ -135,7 +140,7 @@ class GAN(keras.Model):
         return [*self._trackers.values(), *self.evaluation_metrics, self._evaluation_batches]
 
     def fit(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.fit`, with the data checked: arrays before the training, datasets batch by batch.
+        """Trains as `keras.Model.fit` does, and checks the data: arrays before the training, datasets batch by batch.
 
         Raises:
             UserError: if data contain NaN, float images are outside [-1, 1], labels are missing or out of range, or
@@ -153,7 +158,7 @@ class GAN(keras.Model):
             raise
 
     def call(self, inputs, training=False):
-        """Images of the averaged generator for latents or `[latents, labels]`."""
+        """Returns samples of the averaged generator, for latents or `[latents, labels]`."""
         return self.ema_generator(inputs, training=False)
 
     def train_step(self, data):
@@ -212,7 +217,10 @@ class GAN(keras.Model):
             average.assign_add((1.0 - decay) * (weight - average))
 
     def test_step(self, data):
-        """Updates the compiled metrics with real images and as many of the averaged generator, the same each time."""
+        """Updates the compiled metrics with real images and as many samples of the averaged generator.
+
+        The latents of the samples are the same in each evaluation.
+        """
         if not self.evaluation_metrics:
             raise UserError("nothing to evaluate: give compile() metrics")
         real, labels = self._unpack(data)
@@ -225,25 +233,24 @@ class GAN(keras.Model):
         return {metric.name: metric.result() for metric in self.evaluation_metrics}
 
     def generate(self, num: int, labels=None, seed: int = 0, truncation: float | None = None) -> np.ndarray:
-        """Samples of the averaged generator.
+        """Draws samples of the averaged generator.
 
-        Sample `i` depends on `seed + i`, its label and `truncation` alone, however many are asked for (sums in another
-        order may round a pixel to the level beside it).
+        Sample `i` depends only on `seed + i`, its label and `truncation`, however many samples are drawn. (Rounding may
+        move a pixel by one level, because sums are computed in another order at another batch size.)
 
         Args:
-            num: how many, an int >= 1.
-            labels: for conditional models an int for all, or `num` ints, or float rows `(num, num_classes)`; classes
-                in turn when `None`.
+            num: number of samples, an int >= 1.
+            labels: for conditional models an int for all samples, or `num` ints, or float rows `(num, num_classes)`;
+                when `None`, the classes take turns.
             seed: int >= 0.
-            truncation: latents are drawn from N(0, 1) cut to [-truncation, truncation]: fewer oddities, less variety.
-                `None` does not cut.
+            truncation: float > 0; latents are drawn from N(0, 1) cut to [-truncation, truncation]. Samples become more
+                typical and less varied. `None` does not cut.
 
         Returns:
-            uint8 array `(num, height, width, channels)`; for other data float32 `(num, ...)`.
+            uint8 array `(num, height, width, channels)`; for data that are not images float32 `(num, ...)`.
 
         Raises:
-            UserError: if labels are given to an unconditional model, are too few or many, or are out of range; if num,
-                seed or truncation is.
+            UserError: if an argument is out of its range, or an unconditional model is given labels.
 
         Source of truncation: Brock et al., arXiv:1809.11096, section 3.1.
         """
@@ -252,19 +259,19 @@ class GAN(keras.Model):
         )
 
     def generate_from_latents(self, latents, labels=None) -> np.ndarray:
-        """Samples as `generate` gives them, of latents `(num, latent_dim)` and label rows `(num, num_classes)`."""
+        """Makes samples, as `generate` returns them, of latents `(num, latent_dim)` and rows `(num, num_classes)`."""
         rows = None if labels is None else ops.convert_to_tensor(labels, "float32")
         images = self.ema_generator(_inputs(ops.convert_to_tensor(latents, "float32"), rows), training=False)
         return ops.convert_to_numpy(sampling.to_uint8(images) if sampling.is_image(self.sample_shape) else images)
 
     def export(self, filepath):
-        """Writes a SavedModel with the signatures of `keras_gan.export`, for TensorFlow and TF Serving."""
+        """Writes a SavedModel for TensorFlow and TF Serving, as `keras_gan.export.export_saved_model` does."""
         from keras_gan.export import export_saved_model
 
         export_saved_model(self, filepath)
 
     def _unpack(self, data):
-        """`(data, labels)` as float32 real samples and one-hot labels, or `None` when unconditional."""
+        """Returns the real samples of a batch, float32, and their label rows, `None` when unconditional."""
         real, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if isinstance(real, (dict, list, tuple)):
             raise UserError("fit() takes images or (images, labels); with TFDS, load with as_supervised=True")
@@ -289,7 +296,7 @@ class GAN(keras.Model):
         return real, ops.one_hot(ops.reshape(labels, (-1,)), self.num_classes, dtype="float32")
 
     def _seed(self, *purpose, step=None):
-        """Seed for stateless draws, a function of (seed, step, replica, purpose)."""
+        """Returns a seed for stateless draws, a function of (seed, step, replica, purpose)."""
         seed = tf.stack([tf.constant(self.seed, "int64"), ops.cast(self.step if step is None else step, "int64")])
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         for part in (replica, *purpose):
@@ -300,10 +307,10 @@ class GAN(keras.Model):
         return tf.random.stateless_normal((batch, self.latent_dim), seed, alg="philox")
 
     def _generate_like(self, real, labels, seed):
-        """Fakes of the real batch's size and labels.
+        """Makes fakes, as many as there are real samples and with the same labels.
 
-        The labels of a shuffled batch are random draws from the classes as the data have them, and pair each fake
-        with a real sample of its own class.
+        The labels of a shuffled batch are already random draws from the distribution of the data. Sharing them pairs
+        each fake with a real sample of its own class, which paired losses need.
         """
         return self.generator(_inputs(self._latents(tf.shape(real)[0], seed), labels), training=True)
 
@@ -361,7 +368,7 @@ class GAN(keras.Model):
             variable.assign(store[name])
 
     def _own_variables(self):
-        """The step, and the seeds of layers such as Dropout: no weights, so Keras does not save them."""
+        """Returns what Keras does not save with the networks: the step, and the seeds of layers such as Dropout."""
         networks = self.discriminator, self.generator
         weights = {id(weight) for network in networks for weight in network.weights}
         seeds = [v for network in networks for v in network.variables if id(v) not in weights]

@@ -11,7 +11,7 @@ from keras_gan.errors import UserError
 
 @contextlib.contextmanager
 def dtype_policy(name: str):
-    """Layers made within it have this dtype policy."""
+    """Gives this dtype policy to all layers that are made within the context."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:
@@ -24,15 +24,15 @@ def dtype_policy(name: str):
 class SpectralNormalization(keras.layers.Wrapper):
     """A dense layer or convolution whose kernel is divided by its largest singular value.
 
-    The kernel stays as it is: `layer(inputs / sigma)` is the function that the layer has with the kernel `W / sigma`,
-    and the gradient goes through sigma. Sigma is `u' W v`, with `u` and `v` of one power iteration a training call,
-    seen as constants.
+    The kernel `W` itself is not changed. The layer computes `layer(inputs / sigma)`, which equals what it would compute
+    with the kernel `W / sigma`, and the gradient flows through sigma. Sigma is estimated as `u' W v`; each training
+    call improves `u` and `v` by one power iteration, and the gradient treats them as constants.
 
     Args:
-        layer: `Dense` or `Conv2D`. Its kernel as a matrix is `(everything else, output channels)`.
+        layer: `Dense` or `Conv2D`. Its kernel is taken as a matrix `(everything else, output channels)`.
 
     Raises:
-        UserError: if it is another layer.
+        UserError: if the layer is of another kind.
 
     Source: Miyato et al., arXiv:1802.05957, equations 8 to 12 and algorithm 1.
     """
@@ -57,7 +57,10 @@ class SpectralNormalization(keras.layers.Wrapper):
         return self.layer(inputs / ops.cast(self.sigma(training), inputs.dtype))
 
     def sigma(self, training=False):
-        """Estimate of the largest singular value, float32 scalar; when training, after another power iteration."""
+        """Returns an estimate of the largest singular value, a float32 scalar.
+
+        When training, it first makes another power iteration and keeps its result.
+        """
         kernel = ops.cast(self.layer.kernel, "float32")
         matrix = ops.reshape(kernel, (-1, kernel.shape[-1]))
         fixed = ops.stop_gradient(matrix)
@@ -69,7 +72,7 @@ class SpectralNormalization(keras.layers.Wrapper):
 
 
 def spectral(layer, wanted: bool = True):
-    """A layer with spectral normalisation, where it is wanted."""
+    """Wraps a layer in spectral normalisation if that is wanted, and else returns the layer itself."""
     return SpectralNormalization(layer, name=layer.name) if wanted else layer
 
 
@@ -79,16 +82,16 @@ def _unit(vector):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class ZeroMean(keras.constraints.Constraint):
-    """Takes from a kernel, after each update, its mean over `axis`.
+    """Subtracts from a kernel, after each update, its mean over `axis`.
 
-    Behind LeakyReLU features have positive means, which such a kernel does not add up. Without it a residual path does,
-    block by block and the faster as Adam moves all weights by as much, until what samples have in common drowns what
-    they have not.
+    Features behind a LeakyReLU have positive means. A kernel of zero mean does not pass these on. Without this
+    constraint the means add up along a residual path, block by block, and quickly, because Adam moves all weights by
+    similar amounts. In the end what all samples have in common would drown what distinguishes them.
 
     Args:
         axis: all axes but that of the output channels: (0, 1, 2) for `Conv2D`, (0, 1, 3) for `Conv2DTranspose`.
 
-    Source: Brock et al., arXiv:2101.08692, section 4, which also divides by the standard deviation.
+    Source: Brock et al., arXiv:2101.08692, section 4, who also divide by the standard deviation.
     """
 
     def __init__(self, axis: tuple[int, ...]):
@@ -103,9 +106,10 @@ class ZeroMean(keras.constraints.Constraint):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class SplitChoice(keras.layers.Layer):
-    """Latents `(batch, n + 1)` -> the first n, and which of `members` the last one chooses, int32 `(batch,)`.
+    """Splits latents `(batch, n + 1)` into the first n and a choice of one of `members`, int32 `(batch,)`.
 
-    The choice is the quantile of a normal number: each member is as likely as another.
+    The last latent makes the choice, by its quantile in the standard normal distribution, so all members are equally
+    likely.
     """
 
     def __init__(self, members: int, **kwargs):
@@ -127,15 +131,16 @@ class SplitChoice(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class ChosenRows(keras.layers.Layer):
-    """Rows `(n, ...)` of a tensor `(batch, ...)` for which a choice, int32 `(batch,)`, is `member`.
+    """Takes from `[tensor, choice]` the rows of `tensor`, `(batch, ...)`, whose choice, int32 `(batch,)`, is `member`.
 
-    Where there are none it is the first row, which `Join` leaves out: of no rows batch normalisation makes NaN.
+    If no row chose this member, it returns the first row, which `Join` then drops: an empty batch would make the
+    statistics of batch normalisation NaN.
     """
 
     def __init__(self, member: int, **kwargs):
         super().__init__(**kwargs)
         self.member = member
-        self.supports_jit = False  # How many there are is known when it runs.
+        self.supports_jit = False  # The number of rows is known only at run time.
 
     def call(self, inputs):
         tensor, choice = inputs
@@ -152,7 +157,7 @@ class ChosenRows(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class Join(keras.layers.Layer):
-    """`[choice, *parts]` -> rows of the parts, each where `ChosenRows` took it from, float32."""
+    """Puts the rows of `[choice, *parts]` back where `ChosenRows` took them from; returns float32 `(batch, ...)`."""
 
     def __init__(self, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
@@ -174,7 +179,7 @@ class Pack(keras.layers.Layer):
     """Joins `packing` rows along the last axis: `(batch, ..., n)` -> `(batch / packing, ..., packing * n)`.
 
     Raises:
-        UserError: if the batch is known and no multiple of `packing`.
+        UserError: if the size of the batch is known and not a multiple of `packing`.
     """
 
     def __init__(self, packing: int, **kwargs):
@@ -198,20 +203,23 @@ class Pack(keras.layers.Layer):
 
 
 def packing_of(network) -> int:
-    """How many samples a discriminator judges together: 1, unless it is packed."""
+    """Returns how many samples a discriminator judges together: 1, unless it is packed."""
     packs = [layer.packing for layer in network._flatten_layers() if isinstance(layer, Pack)]
     return max(packs, default=1)
 
 
 def in_float32(config):
-    """The config of a layer that computes in float32, and of the layers that it wraps."""
+    """Returns the config of a layer with every dtype, also those of the layers that it wraps, set to float32."""
     if isinstance(config, dict):
         return {key: "float32" if key == "dtype" else in_float32(value) for key, value in config.items()}
     return [in_float32(value) for value in config] if isinstance(config, list) else config
 
 
 def float32_copy(network):
-    """A copy that computes in float32 whatever the policy of the original: averages need the digits."""
+    """Copies a network so that it computes in float32, whatever the policy of the original.
+
+    A moving average changes by less in a step than bfloat16 or float16 can hold.
+    """
 
     def copy_layer(layer):
         return layer.__class__.from_config(in_float32(layer.get_config()))

@@ -1,7 +1,7 @@
 """Adversarial losses: two functions of the discriminator's logits.
 
-Every loss is elementwise, so patch discriminators and discriminators with several heads need nothing of their own:
-logits of any shape in, a loss of the same shape out, and the model takes the mean.
+Every loss is elementwise: it takes logits of any shape and returns a loss of the same shape, and the model takes the
+mean. So patch discriminators and discriminators with several heads need no losses of their own.
 """
 
 import abc
@@ -14,24 +14,27 @@ from keras_gan.errors import UserError
 
 
 class AdversarialLoss(abc.ABC):
-    """What each player minimises, as functions of real and fake logits.
+    """What each player minimises, as functions of the real and the fake logits.
 
-    Subclasses give `discriminator_loss` and `generator_loss`. `paired` says whether `generator_loss` reads the real
-    logits; where it does not, the model skips that forward pass and `real_logits` is `None`.
+    Subclasses define `discriminator_loss` and `generator_loss`. `paired` says whether `generator_loss` reads the real
+    logits. If it is false, the model skips the forward pass that computes them and gives `None` for `real_logits`.
     """
 
     paired = False
 
     @abc.abstractmethod
     def discriminator_loss(self, real_logits, fake_logits):
-        """Loss of the discriminator: float tensor of the logits' shape, not reduced."""
+        """Returns the loss of the discriminator, a float tensor of the logits' shape, not reduced."""
 
     @abc.abstractmethod
     def generator_loss(self, real_logits, fake_logits):
-        """Loss of the generator: float tensor of the logits' shape, not reduced."""
+        """Returns the loss of the generator, a float tensor of the logits' shape, not reduced."""
 
     def score(self, logits):
-        """What is higher for samples that the discriminator takes for real: the logits, unless a loss lowers them."""
+        """Returns a tensor that is higher for samples that the discriminator takes for real.
+
+        These are the logits themselves, unless a loss trains the discriminator to give real samples lower ones.
+        """
         return logits
 
     def get_config(self) -> dict:
@@ -42,18 +45,20 @@ class AdversarialLoss(abc.ABC):
         return cls(**config)
 
 
-# Every loss by its name in the settings, in the order of definition.
+# All losses by their names in the settings, in the order of definition.
 LOSSES: dict[str, type[AdversarialLoss]] = {}
 
 
 def register_loss(cls):
-    """Makes a loss known to Keras, so that it is saved, and to the settings, by its class's name in snake case."""
+    """Registers a loss with Keras, to save it, and with the settings, under its class's name in snake case."""
     LOSSES[re.sub("(?<!^)(?=[A-Z])", "_", cls.__name__).lower()] = cls
     return keras.saving.register_keras_serializable(package="keras_gan")(cls)
 
 
 class _SmoothedLoss(AdversarialLoss):
-    """A loss with a target for real samples, `1 - label_smoothing`: the discriminator's alone, and for real ones only.
+    """A loss whose discriminator has the target `1 - label_smoothing` for real samples, in place of 1.
+
+    Neither the target for fake samples nor the generator's loss is smoothed.
 
     Source: one-sided label smoothing, Salimans et al., arXiv:1606.03498, section 3.4.
     """
@@ -91,7 +96,7 @@ class NonSaturating(_CrossEntropy):
 
 @register_loss
 class Minimax(_CrossEntropy):
-    """The original two-player value function; the generator's gradient vanishes where the discriminator is sure.
+    """The original two-player value function, whose generator gradient vanishes where the discriminator is sure.
 
     `d = softplus(-real) + s real + softplus(fake)`, `g = log(1 - sigmoid(fake)) = -softplus(fake)`.
 
@@ -107,7 +112,7 @@ class Minimax(_CrossEntropy):
 
 @register_loss
 class LeastSquares(_SmoothedLoss):
-    """Least squares to the targets 1 - s (real) and 0 (fake).
+    """Squared differences from the targets 1 - s (real) and 0 (fake).
 
     `d = ((real - 1 + s)^2 + fake^2) / 2`, `g = (fake - 1)^2 / 2`.
 
@@ -143,7 +148,7 @@ class Hinge(AdversarialLoss):
 
 @register_loss
 class Wasserstein(AdversarialLoss):
-    """Wasserstein-1 distance by its dual; give the discriminator a gradient penalty with it.
+    """Wasserstein-1 distance in its dual form; it needs a gradient penalty on the discriminator.
 
     `d = fake - real`, `g = -fake`.
 
@@ -161,7 +166,7 @@ class Wasserstein(AdversarialLoss):
 class Relativistic(AdversarialLoss):
     """Relativistic pairing: each fake is judged against a real image of the same batch (and the same label).
 
-    `d = softplus(fake - real)`, `g = softplus(real - fake)`. Goes with R1 and R2 together, and not with batch
+    `d = softplus(fake - real)`, `g = softplus(real - fake)`. Use it with R1 and R2 together, and without batch
     normalisation in the discriminator.
 
     Source: Jolicoeur-Martineau, arXiv:1807.00734, section 4.1; with R1 and R2: Huang et al., "The GAN is dead; long
@@ -179,9 +184,10 @@ class Relativistic(AdversarialLoss):
 
 @register_loss
 class KullbackLeibler(AdversarialLoss):
-    """One of D2GAN's two: against the best discriminator, the generator minimises `KL(data || generated)`.
+    """One of D2GAN's two losses: against an optimal discriminator, the generator minimises `KL(data || generated)`.
 
-    With `D = softplus(logit)`: `d = -weight log D(real) + D(fake)`, `g = -D(fake)`. It fears missing modes.
+    With `D = softplus(logit)`: `d = -weight log D(real) + D(fake)`, `g = -D(fake)`. It punishes modes that the
+    generator misses.
 
     Args:
         weight: a float > 0 (alpha in the paper).
@@ -204,10 +210,10 @@ class KullbackLeibler(AdversarialLoss):
 
 @register_loss
 class ReverseKullbackLeibler(AdversarialLoss):
-    """The other of D2GAN's two: the generator minimises `KL(generated || data)`.
+    """The other of D2GAN's two losses: the generator minimises `KL(generated || data)`.
 
-    With `D = softplus(logit)`: `d = D(real) - weight log D(fake)`, `g = weight log D(fake)`. It fears samples that are
-    like nothing in the data.
+    With `D = softplus(logit)`: `d = D(real) - weight log D(fake)`, `g = weight log D(fake)`. It punishes samples that
+    resemble nothing in the data. The discriminator gives real samples lower logits.
 
     Args:
         weight: a float > 0 (beta in the paper).
@@ -233,13 +239,13 @@ class ReverseKullbackLeibler(AdversarialLoss):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class PerHead(AdversarialLoss):
-    """A loss of its own for each head of a discriminator, such as each member of `networks.ensemble`.
+    """Gives each head of a discriminator, such as each member of a `networks.ensemble`, a loss of its own.
 
     Args:
-        losses: as many `AdversarialLoss` objects as the logits `(batch, ..., heads)` have heads.
+        losses: `AdversarialLoss` objects, one for each head of the logits `(batch, ..., heads)`.
 
     Raises:
-        UserError: in training, if there are more or fewer heads.
+        UserError: when training begins, if the number of heads is another.
     """
 
     def __init__(self, losses):
@@ -275,7 +281,7 @@ class PerHead(AdversarialLoss):
 
 
 def _log_softplus(logits):
-    # Below -15 the softplus is exp(logit) to float32's precision, and its logarithm the logit.
+    # Below -15 the softplus equals exp(logit) to the precision of float32, so its logarithm is the logit.
     return ops.where(logits < -15.0, logits, ops.log(ops.softplus(ops.maximum(logits, -15.0))))
 
 

@@ -1,4 +1,4 @@
-"""Images as files: grids, and animations."""
+"""Image files: grids and animations."""
 
 from pathlib import Path
 
@@ -11,11 +11,13 @@ ANIMATIONS = (".gif", ".mp4")
 
 
 def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
-    """Images side by side with thin gaps, small ones enlarged smoothly, by a whole factor, to 64 pixels at most.
+    """Arranges images in a grid with thin white gaps.
+
+    Images below 64 pixels are enlarged smoothly, by the largest whole factor that leaves no side above 64.
 
     Args:
         images: uint8 `(N, height, width, channels)`.
-        columns: images a row.
+        columns: number of images in a row.
 
     Returns:
         uint8 `(rows * ..., columns * ..., channels)`.
@@ -31,12 +33,24 @@ def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
 
 
 def columns(num: int, classes: int = 0) -> int:
-    """Columns of a grid of `num` images, about ten: with `classes` in turn, each column shows one class."""
+    """Returns the number of columns of a grid of `num` images, about ten.
+
+    If the images show up to 16 `classes` in turn, it is a multiple of their number, so that each column shows one
+    class.
+    """
     return min(num, classes * max(1, 10 // classes) if 0 < classes <= 16 else 10)
 
 
 def enlarged(images: np.ndarray, pixels: int) -> np.ndarray:
-    """Images uint8 `(N, height, width, channels)`, larger by the whole factor that leaves no side above `pixels`."""
+    """Enlarges images by the largest whole factor that leaves no side above `pixels`.
+
+    Args:
+        images: uint8 `(N, height, width, channels)`.
+        pixels: largest side wanted; images that are larger stay as they are.
+
+    Returns:
+        uint8 `(N, height * factor, width * factor, channels)`.
+    """
     scale = max(1, pixels // max(images.shape[1:3]))
     if scale == 1:
         return images
@@ -46,21 +60,21 @@ def enlarged(images: np.ndarray, pixels: int) -> np.ndarray:
 
 
 def save_png(path, image: np.ndarray) -> None:
-    """Writes a uint8 image `(height, width, 1 to 4 channels)`."""
+    """Writes a uint8 image `(height, width, 1 to 4 channels)` as a PNG file."""
     picture(image).save(path)
 
 
 def save_animation(path, frames, seconds: float = 4.0, hold: float = 0.0) -> None:
-    """Writes an animation that repeats for ever.
+    """Writes an animation; a GIF repeats for ever.
 
     Args:
-        path: ends in .gif, or in .mp4 where the package imageio[ffmpeg] is installed.
+        path: a file that ends in .gif, or in .mp4 if the package imageio[ffmpeg] is installed.
         frames: uint8 images `(height, width, 1 to 4 channels)` of one size.
-        seconds: that all frames take.
-        hold: seconds that the last stays longer.
+        seconds: duration of all frames together.
+        hold: seconds for which the last frame stays longer than the others.
 
     Raises:
-        UserError: if the name ends otherwise, or imageio is missing.
+        UserError: if the path ends otherwise, or imageio is missing.
     """
     suffix = Path(path).suffix
     if suffix not in ANIMATIONS:
@@ -68,7 +82,7 @@ def save_animation(path, frames, seconds: float = 4.0, hold: float = 0.0) -> Non
     each = seconds / len(frames)
     if suffix == ".gif":
         first, *others = [picture(frame) for frame in frames]
-        # Whole hundredths of a second are all that the format knows.
+        # The format knows only whole hundredths of a second.
         durations = [10 * max(2, round(100 * each))] * len(frames)
         durations[-1] += round(1000 * hold)
         first.save(path, save_all=True, append_images=others, duration=durations, loop=0)
@@ -79,17 +93,17 @@ def save_animation(path, frames, seconds: float = 4.0, hold: float = 0.0) -> Non
         raise UserError('an .mp4 needs another package: pip install -e ".[video]", or write a .gif') from None
     frames = [*frames, *[frames[-1]] * round(hold / each)]
     frames = [np.repeat(frame, 3, axis=-1) if frame.shape[-1] == 1 else frame[..., :3] for frame in frames]
-    # The codec wants even sides.
+    # The codec needs sides of an even number of pixels.
     frames = [np.pad(frame, ((0, len(frame) % 2), (0, frame.shape[1] % 2), (0, 0)), mode="edge") for frame in frames]
     imageio.imwrite(path, np.stack(frames), fps=1 / each, codec="libx264", macro_block_size=2)
 
 
 def load_image(path) -> np.ndarray:
-    """An image file, uint8 `(height, width, channels)`."""
+    """Reads an image file as uint8 `(height, width, channels)`."""
     image = np.asarray(Image.open(path))
     return image if image.ndim == 3 else image[..., np.newaxis]
 
 
 def picture(image: np.ndarray) -> Image.Image:
-    """A uint8 image `(height, width, 1 to 4 channels)` as Pillow has it."""
+    """Makes a Pillow image of a uint8 image `(height, width, 1 to 4 channels)`."""
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)

@@ -1,8 +1,8 @@
 """Penalties on the discriminator, each a term of its loss.
 
-A regularizer sees the discriminator as a `Scorer`, which already holds the labels and the augmentation, so one
-definition serves conditional, augmented and multi-head discriminators. Penalties on gradients are means over heads, as
-the loss is: each head is penalised as it would be alone.
+A regularizer sees the discriminator as a `Scorer`, which already holds the labels and the augmentation. So one
+definition serves conditional, augmented and multi-head discriminators alike. Penalties on gradients are means over
+heads, as the loss is, so each head is penalised as it would be alone.
 """
 
 import abc
@@ -17,9 +17,10 @@ from keras_gan.errors import UserError
 
 
 class Scorer:
-    """The discriminator of one step, as penalties and the loss see it: each batch passes through it once.
+    """The discriminator of one step, as penalties and the loss see it.
 
-    A second pass would cost time, and would run the power iteration of spectral normalisation again.
+    It passes each batch through the discriminator once and remembers the logits. A second pass would cost time, and
+    would run the power iteration of spectral normalisation again.
 
     Args:
         discriminate: function of samples `(batch, ...)` that returns float32 logits `(batch, ..., heads)`.
@@ -30,13 +31,13 @@ class Scorer:
         self._passes = []
 
     def logits(self, samples):
-        """Logits `(batch, ..., heads)` of samples `(batch, ...)`, a float32 tensor."""
+        """Returns the logits of samples `(batch, ...)`, a float32 tensor `(batch, ..., heads)`."""
         return self._pass(samples)[0]
 
     def gradient_norms(self, samples):
-        """Squared Euclidean norms of the gradients of the heads' logits with respect to the samples.
+        """Returns, for each head, the squared Euclidean norm of its logit's gradient with respect to each sample.
 
-        Logits are summed over patches first.
+        The logits of a head are summed over patches first.
 
         Args:
             samples: float32 tensor `(batch, ...)`.
@@ -57,7 +58,7 @@ class Scorer:
         for seen, logits, tape in self._passes:
             if seen is samples:
                 return logits, tape
-        # A tape costs nothing in a compiled step unless a gradient is asked of it.
+        # In a compiled step a tape costs nothing unless a gradient is computed from it.
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(samples)
             logits = self._discriminate(samples)
@@ -65,45 +66,45 @@ class Scorer:
         return logits, tape
 
 
-# Every penalty by its name, in the order of definition.
+# All penalties by their names, in the order of definition.
 REGULARIZERS: dict[str, type["Regularizer"]] = {}
 
 
 def register_regularizer(cls):
-    """Makes a penalty known to Keras, so that it is saved, and to the settings, as `--set NAME=STRENGTH`."""
+    """Registers a penalty with Keras, to save it, and with the settings, as `--set NAME=STRENGTH`."""
     REGULARIZERS[cls.name] = cls
     return keras.saving.register_keras_serializable(package="keras_gan")(cls)
 
 
 class Regularizer(abc.ABC):
-    """A penalty on the discriminator, one value a sample.
+    """A penalty on the discriminator, one value for each sample.
 
-    `name` is its key in the training logs and in the settings. Subclasses give `penalty`, keep their arguments as
-    attributes, and take their strength as the first argument.
+    `name` is its key in the training logs and in the settings. A subclass defines `name`, `penalty` and `get_config`,
+    and takes the strength of the penalty as the first argument of its constructor.
     """
 
     name: ClassVar[str]
 
     @abc.abstractmethod
     def penalty(self, scorer: Scorer, real, fake, seed):
-        """The penalty.
+        """Computes the penalty.
 
         Args:
             scorer: gives `logits(samples)` and `gradient_norms(samples)` of the discriminator.
             real: float32 tensor `(batch, ...)`, real images in [-1, 1] (or any other data, such as points).
-            fake: float32 tensor of the same shape, generated.
-            seed: int64 tensor `(2,)` for `tf.random.stateless_*`, new each step; all randomness comes from it.
+            fake: float32 tensor of the same shape, generated samples.
+            seed: int64 tensor `(2,)` for `tf.random.stateless_*`, a new one each step; the only source of randomness.
 
         Returns:
-            float32 tensor `(batch,)`, added to the discriminator's loss as its mean.
+            float32 tensor `(batch,)`, whose mean is added to the discriminator's loss.
         """
 
-    def prepare(self, logits_shape) -> None:  # noqa: B027  Most have nothing to make.
-        """Makes what depends on the shape of the logits `(batch, ..., heads)`; `GAN.compile` calls it."""
+    def prepare(self, logits_shape) -> None:  # noqa: B027  Most penalties have nothing to make.
+        """Makes the weights that depend on the shape of the logits, `(batch, ..., heads)`; `GAN.compile` calls it."""
 
     @abc.abstractmethod
     def get_config(self) -> dict:
-        """Constructor arguments, under their own names."""
+        """Returns the arguments of the constructor, under their own names."""
 
     @classmethod
     def from_config(cls, config: dict):
@@ -115,7 +116,7 @@ def _zero_centred(scorer, samples):
 
 
 def _one_centred(scorer, samples):
-    # The square root has no finite gradient at 0.
+    # Without the small number the gradient of the square root would be infinite at 0.
     return ops.mean(ops.square(ops.sqrt(scorer.gradient_norms(samples) + 1e-12) - 1.0), axis=1)
 
 
@@ -173,7 +174,7 @@ class R2(Regularizer):
 class GradientPenalty(Regularizer):
     """One-centred gradient penalty between real and fake: `weight * (||grad D(x)|| - 1)^2`.
 
-    `x = a * real + (1 - a) * fake` with one `a ~ U(0, 1)` a sample.
+    `x = a * real + (1 - a) * fake`, with one `a ~ U(0, 1)` for each sample.
 
     Args:
         weight: strength, a float >= 0 (lambda in the paper).
@@ -203,7 +204,7 @@ class DRAGAN(Regularizer):
 
     Args:
         weight: strength, a float >= 0 (lambda in the paper).
-        stddev: how far around, a float >= 0.
+        stddev: width of the noise relative to the data, a float >= 0.
 
     Source: Kodali et al., "On Convergence and Stability of GANs", arXiv:1705.07215, section 2.3.
     """
@@ -224,14 +225,14 @@ class DRAGAN(Regularizer):
 
 @register_regularizer
 class LeCam(Regularizer, keras.layers.Layer):
-    """Holds logits near the average that the other kind had: `weight * ((D(real) - F)^2 + (D(fake) - R)^2)`.
+    """Holds logits near the average of the other kind: `weight * ((D(real) - F)^2 + (D(fake) - R)^2)`.
 
-    `R` and `F` are exponential moving averages of the real and the fake logits, one for each head: weights of this
-    layer, saved with the model. For little data.
+    `R` and `F` are exponential moving averages of the real and the fake logits, one for each head. They are weights of
+    this layer, so they are saved with the model. The penalty is meant for small datasets.
 
     Args:
         weight: strength, a float >= 0 (lambda in the paper).
-        decay: of the averages, in [0, 1).
+        decay: decay of the averages, in [0, 1).
 
     Source: Tseng et al., "Regularizing Generative Adversarial Networks under Limited Data", arXiv:2104.03310,
     section 3.2.
@@ -248,7 +249,8 @@ class LeCam(Regularizer, keras.layers.Layer):
 
     def prepare(self, logits_shape) -> None:
         if not self.built:
-            # Sums of real logits, of fake logits, and of ones: an average that is right from the first step.
+            # Decayed sums of the real logits, of the fake logits, and of ones. Dividing by the last of them gives
+            # averages that are unbiased from the first step.
             self.sums = self.add_weight(
                 (3, logits_shape[-1]), "zeros", trainable=False, name="sums", aggregation="mean"
             )
@@ -269,4 +271,4 @@ class LeCam(Regularizer, keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict):
-        return cls(config["weight"], config["decay"])  # Files of version 0.1.0 say the number of heads too.
+        return cls(config["weight"], config["decay"])  # Files of version 0.1.0 also hold the number of heads.

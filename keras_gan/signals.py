@@ -1,4 +1,4 @@
-"""What to do when the system asks a process to stop."""
+"""Handlers of the signals by which the system asks a process to stop."""
 
 import contextlib
 import signal
@@ -7,10 +7,10 @@ import threading
 
 @contextlib.contextmanager
 def handled(names, handler):
-    """Within it, signals of these names call a handler `(number, frame)`.
+    """Lets signals of these names call `handler(number, frame)` within the context.
 
-    Those that this system does not have are passed over, and what the process was told to ignore, as by `nohup`, stays
-    ignored. Python handles signals in the main thread only: in another one, nothing is changed.
+    It skips names that this system does not have, and signals that the process was told to ignore, as by `nohup`. In a
+    thread other than the main one it changes nothing, because Python handles signals only in the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

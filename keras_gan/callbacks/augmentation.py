@@ -1,4 +1,4 @@
-"""How much to augment, from how sure the discriminator is."""
+"""Augmentation whose strength follows how sure the discriminator is."""
 
 from keras_gan.augmentation import Augmentation
 from keras_gan.callbacks.stateful import StatefulCallback, StepMeans
@@ -6,17 +6,21 @@ from keras_gan.errors import UserError
 
 
 class AdaptiveAugmentation(StatefulCallback):
-    """Moves the probability of a model's `augmentation.Augmentation` so that the discriminator does not memorise.
+    """Adapts the probability of a model's `augmentation.Augmentation`, to keep the discriminator from memorising.
 
-    Where it tells more than `target` of the pairs of a real and a fake image apart, the probability grows, and else it
-    falls, by a constant amount. It adds `augmentation` to the logs of an epoch.
+    If the discriminator tells more than `target` of the pairs of a real and a fake image apart, the probability rises
+    by a constant amount; otherwise it falls by the same amount. The callback adds `augmentation`, the probability, to
+    the logs of an epoch.
 
     Args:
-        target: of `d_accuracy`, in (0.5, 1). ADA looks at the signs of the real logits instead, which say nothing where
-            only differences count, as in the relativistic loss.
-        every: steps from one look to the next.
-        steps: int >= 1, steps in which the probability would go from 0 to 1.
-        maximum: of the probability; above 0.8 transformations begin to show in what is generated.
+        target: wanted value of `d_accuracy`, in (0.5, 1). The paper looks at the signs of the real logits instead, but
+            these say nothing if only differences of logits count, as in the relativistic loss.
+        every: int >= 1, number of steps between two changes.
+        steps: int >= 1, number of steps in which the probability would go from 0 to 1.
+        maximum: largest probability, in (0, 1]. Above 0.8 transformations begin to show in generated images.
+
+    Raises:
+        UserError: if an argument is out of its range, or, from `fit()`, if the model has no `Augmentation`.
 
     Source: Karras et al., "Training Generative Adversarial Networks with Limited Data", arXiv:2006.06676, section 3.
     """
@@ -46,7 +50,7 @@ class AdaptiveAugmentation(StatefulCallback):
         if int(self.model.step) % self.every:
             return
         means = self._means.take(self.model)
-        if not means:  # A rollback at this step has reset them.
+        if not means:  # A rollback at this step has reset the metrics.
             return
         move = self.every / self.steps * (1 if means["d_accuracy"] > self.target else -1)
         probability = self.model.augmentation.probability

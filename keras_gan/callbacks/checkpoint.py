@@ -1,4 +1,4 @@
-"""Checkpoints to stop at, and to go on from as if training had never stopped."""
+"""Checkpoints from which training goes on as if it had never stopped."""
 
 import contextlib
 import logging
@@ -15,17 +15,17 @@ from keras_gan.storage import checkpoints
 
 logger = logging.getLogger(__name__)
 
-# What Keras calls the variable of a constant learning rate.
+# Keras's name for the variable of a constant learning rate.
 RATE = "learning_rate"
-# Put in `stop_training` to end the epoch that a checkpoint broke off, and not the training.
+# A value of `model.stop_training` that ends an epoch which a checkpoint broke off, but not the training.
 _END_OF_EPOCH = object()
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was stopped by a signal, after a checkpoint.
+    """Training was stopped by a signal, after it saved a checkpoint.
 
     Attributes:
-        signum: the signal's number.
+        signum: number of the signal.
     """
 
     def __init__(self, signum: int):
@@ -34,14 +34,15 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves the whole state of training, and takes it up again as if it had never stopped.
+    """Saves the whole state of training, and restores it so that training goes on as if it had never stopped.
 
-    A checkpoint `step-*.keras` is written at the start, after each epoch, and at a signal within `stop_on_signals`. It
-    holds networks, averaged generator, optimizers, seeds, the place in the epoch with its running means, and the state
-    of `stateful` callbacks. It is written aside and moved into place; a damaged one is passed over. Weights that are
-    not finite are never saved.
+    It writes a checkpoint `step-*.keras` at the start, after each epoch, and at a signal within `stop_on_signals`. A
+    checkpoint holds the networks, the averaged generator, the optimizers, the seeds, the place in the epoch with the
+    running means of its metrics, and the state of `stateful` callbacks. Each file is written under another name and
+    then moved into place. Damaged files are skipped when a checkpoint is read. Weights that are not finite are never
+    saved.
 
-    To resume, build and compile the model as before, and
+    To resume, build and compile the model as before, then run:
 
     ```pycon
     >>> checkpoint = kg.callbacks.Checkpoint("run/checkpoints")
@@ -51,15 +52,21 @@ class Checkpoint(keras.callbacks.Callback):
     ...     gan.fit(batches, steps_per_epoch=250, epochs=20, callbacks=[..., checkpoint])
     ```
 
-    Give it to `fit()` last, so that a checkpoint follows what others write about its epoch.
+    Put it last in the list of callbacks, so that it saves an epoch after the others have written about it.
 
     Args:
-        folder: where the checkpoints are; made if missing.
-        every_steps: int >= 1, save each so many steps of an epoch too; `None` for not.
-        keep: int >= 1, how many of the last to keep.
-        monitor: key of the logs whose best epoch is kept too, as `best.keras`; `None` for not.
-        mode: "min" or "max", what is best.
-        stateful: `StatefulCallback` objects in the same `fit()`, one of a class.
+        folder: folder of the checkpoints; made if missing.
+        every_steps: int >= 1, also save after every so many steps within an epoch; `None` saves after epochs only.
+        keep: int >= 1, number of checkpoints to keep; older ones are deleted.
+        monitor: key of the logs; the checkpoint of the epoch with its best value is kept as `best.keras` too.
+        mode: "min" or "max", which value of `monitor` is best.
+        stateful: `StatefulCallback` objects of the same `fit()`, at most one of each class.
+
+    Raises:
+        UserError: if an argument is out of its range, or, from `fit()`, if the folder holds checkpoints of another
+            training.
+        Interrupted: from `fit()` within `stop_on_signals`, at a signal.
+        OSError: from `fit()`, if a checkpoint cannot be written.
     """
 
     def __init__(
@@ -86,28 +93,29 @@ class Checkpoint(keras.callbacks.Callback):
 
     @contextlib.contextmanager
     def stop_on_signals(self):
-        """Within it, SIGINT (Ctrl-C), SIGTERM and SIGHUP finish the step, save and raise `Interrupted`.
+        """Lets SIGINT (Ctrl-C), SIGTERM and SIGHUP end training cleanly within the context.
 
-        A second signal interrupts at once. What the process was told to ignore, as by `nohup`, stays ignored. Works in
-        the main thread, as all of Python's signals.
+        Training finishes its step, saves a checkpoint and raises `Interrupted`. A second signal interrupts at once.
+        Signals that the process was told to ignore, as by `nohup`, stay ignored. In a thread other than the main one it
+        changes nothing, because Python handles signals only in the main thread.
         """
         try:
             with signals.handled(("SIGINT", "SIGTERM", "SIGHUP"), self._on_signal):
                 yield
         finally:
-            self._signum = None  # Another fit() with this checkpoint goes on.
+            self._signum = None  # So that another fit() with this callback does not stop at once.
 
     def restore(self, gan) -> int | None:
         """Loads the newest checkpoint that can be read.
 
         Args:
-            gan: the `GAN`, built and compiled as the saved one.
+            gan: the `GAN`, built and compiled as the saved one was.
 
         Returns:
-            the step it stands at, or `None` if there is no checkpoint yet.
+            the number of steps trained so far, or `None` if there is no checkpoint yet.
 
         Raises:
-            UserError: if there are checkpoints but none can be read, or they are of another model.
+            UserError: if there are checkpoints but none can be read, or they belong to another model.
         """
         path, state = self._newest()
         self._restored = True
@@ -116,7 +124,7 @@ class Checkpoint(keras.callbacks.Callback):
         checkpoints.load(gan, path)
         for damaged in checkpoints.newest_first(self.folder):
             if damaged.name > path.name:
-                damaged.rename(damaged.with_suffix(".damaged"))  # Else it would be one of those that are kept.
+                damaged.rename(damaged.with_suffix(".damaged"))  # Otherwise it would count among those to keep.
         self.epoch, self.batch, self._metrics = state["epoch"], state["batch"], state["metrics"]
         self.best = state["best"]
         for part in self.stateful:
@@ -125,10 +133,14 @@ class Checkpoint(keras.callbacks.Callback):
         return int(gan.step)
 
     def newest(self, accept=None) -> Path | None:
-        """The newest checkpoint that can be read, `None` if there is none at all.
+        """Finds the newest checkpoint that can be read.
 
         Args:
-            accept: function of a checkpoint's state, as `checkpoints.read_state` gives it, for one that it says yes to.
+            accept: function of a checkpoint's state, as `checkpoints.read_state` returns it; checkpoints for which it
+                returns false are skipped.
+
+        Returns:
+            its path, or `None` if there is none.
 
         Raises:
             UserError: if there are checkpoints but none can be read.
@@ -136,16 +148,16 @@ class Checkpoint(keras.callbacks.Callback):
         return self._newest(accept)[0]
 
     def restore_players(self, accept=None) -> Path:
-        """Takes networks and optimizers back to the newest checkpoint; step and learning rates stay as they are.
+        """Restores networks and optimizers from the newest checkpoint, but keeps the step and the learning rates.
 
         Args:
-            accept: as `newest` takes it.
+            accept: as for `newest`.
 
         Returns:
-            the checkpoint.
+            path of the checkpoint.
 
         Raises:
-            UserError: if there is none that can be read.
+            UserError: if there is no checkpoint that can be read.
         """
         path = self.newest(accept)
         if path is None:
@@ -162,7 +174,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.folder.mkdir(parents=True, exist_ok=True)
-        for unfinished in self.folder.glob(".step-*"):  # Of a process that was killed while it wrote.
+        for unfinished in self.folder.glob(".step-*"):  # Left by a process that was killed while it wrote.
             unfinished.unlink()
         if not self._restored and checkpoints.newest_first(self.folder):
             raise UserError(f"{self.folder} holds checkpoints of another training: restore() it, or take a new folder")
@@ -173,7 +185,7 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.model._initial_epoch = None
         self.epoch = epoch
-        # Where the checkpoint stood in the epoch; Keras counts its batches from 0 again.
+        # Number of batches of this epoch that were trained before the checkpoint: Keras counts from 0 again.
         self._offset = self.batch
         self._saved = self.batch
         checkpoints.set_metrics_state(self.model.metrics, self._metrics)
@@ -208,10 +220,13 @@ class Checkpoint(keras.callbacks.Callback):
             raise Interrupted(self._signum)
 
     def on_train_end(self, logs=None):
-        self._restored = True  # The model is what the checkpoints say: another fit() may go on.
+        self._restored = True  # The model agrees with the checkpoints, so another fit() may go on from here.
 
     def _save(self):
-        """Writes a checkpoint and drops old ones; `None` while steps are left out, or weights are not finite."""
+        """Writes a checkpoint, deletes old ones and returns the path.
+
+        Returns `None` and writes nothing if the last step was skipped or weights are not finite.
+        """
         self._saved = self.batch
         if int(self.model.skipped):
             return None

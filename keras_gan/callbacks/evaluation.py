@@ -1,4 +1,4 @@
-"""Evaluation while training, within a budget of time."""
+"""Evaluation during training, within a budget of time."""
 
 import math
 import time
@@ -9,15 +9,19 @@ from keras_gan.errors import UserError
 
 
 class Evaluation(keras.callbacks.Callback):
-    """Evaluates the compiled metrics after an epoch, unless that would take more than a share of the training time.
+    """Evaluates the compiled metrics after an epoch, unless evaluations would exceed their share of the training time.
 
-    Like `validation_data`, it adds `val_...` to the logs, for callbacks after it in the list. Epochs that are left out
-    have none, as with `validation_freq`: the first has, and `EarlyStopping` counts those that have.
+    Like `validation_data`, it adds `val_...` to the logs, for callbacks after it in the list. It always evaluates the
+    first epoch. The logs of an epoch that it skips have no `val_...`, as with `validation_freq`, and `EarlyStopping`
+    does not count that epoch.
 
     Args:
-        data: `tf.data.Dataset` of real images, or `(images, labels)` for conditional models.
-        steps: batches of it an evaluation; all when `None`.
-        budget: share of the time since training began, in (0, 1], that all evaluations together may take.
+        data: `tf.data.Dataset` of batches of real images, or of `(images, labels)` for conditional models.
+        steps: number of batches in each evaluation; all batches when `None`.
+        budget: share of the time since training began that all evaluations together may take, in (0, 1].
+
+    Raises:
+        UserError: if the budget is out of range.
     """
 
     def __init__(self, data, steps: int | None = None, budget: float = 0.1):
@@ -28,7 +32,7 @@ class Evaluation(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._start = time.monotonic()
-        self._spent, self._took = 0.0, -math.inf  # So that the first epoch is measured.
+        self._spent, self._took = 0.0, -math.inf  # The infinity makes sure that the first epoch is evaluated.
 
     def on_epoch_end(self, epoch, logs=None):
         start = time.monotonic()

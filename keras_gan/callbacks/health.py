@@ -1,4 +1,4 @@
-"""What goes on between the two players, said while it can still be mended."""
+"""Signs of trouble between the two players, reported while training can still be saved."""
 
 import dataclasses
 import logging
@@ -17,24 +17,24 @@ from keras_gan.sampling import is_image, sample, to_pixels
 logger = logging.getLogger(__name__)
 
 HEALTHY = "healthy"
-# What to do about each trouble, in the order in which they are looked for.
+# Each trouble, in the order in which they are checked, and what to do about it.
 ADVICE = {
     "diverged": (
-        "the discriminator's scores know no bound. Lower its learning rate if it is high for the network; penalise its "
-        "gradients, or more (r1, or gradient_penalty with the loss wasserstein), or normalise it "
+        "the discriminator's scores grow without bound. Lower its learning rate if it is high for the network; add or "
+        "raise a penalty on its gradients (r1, or gradient_penalty with the loss wasserstein), or normalise it "
         "(spectral_normalization)"
     ),
     "collapse": (
-        "samples are alike, or leave out much that they showed before. Go back to a checkpoint from before; then lower "
-        "the learning rates, penalise the discriminator more (r1, r2), or take the relativistic loss"
+        "samples are alike, or no longer show much of what they showed before. Go back to an earlier checkpoint; then "
+        "lower the learning rates, penalise the discriminator more (r1, r2), or use the relativistic loss"
     ),
     "discriminator winning": (
-        "it tells nearly all samples from real images, and the generator learns little. Lower its learning rate or "
-        "penalise it more (r1); with few images, augment them"
+        "it tells nearly all samples from real images, so the generator learns little. Lower its learning rate or "
+        "penalise it more (r1); if there are few images, augment them"
     ),
     "generator winning": (
-        "the discriminator does not tell samples from real images, though they differ. Raise its learning rate or its "
-        "width, penalise it less, or give it more steps (discriminator_steps)"
+        "the discriminator does not tell samples from real images, although they differ. Raise its learning rate or "
+        "its width, penalise it less, or give it more steps (discriminator_steps)"
     ),
     "oscillating": (
         "the players overturn each other again and again. Lower both learning rates, set beta_1 to 0, or penalise the "
@@ -42,21 +42,21 @@ ADVICE = {
     ),
 }
 STATES = (HEALTHY, *ADVICE)
-# Looks that are remembered.
+# Number of looks that are remembered.
 MEMORY = 8
 GRADIENT_PENALTIES = (R1, R2, GradientPenalty, DRAGAN)
 
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """What is seen of the game at one moment; means are over the steps since the look before.
+    """What was seen of the game at one step. Means are over the steps since the look before.
 
     Attributes:
-        step: of the model.
-        accuracy: mean share of pairs whose real image the discriminator scores above the sample, in [0, 1].
-        gap: mean score of real images less that of samples; infinite if samples are.
-        diversity: mean distance of a sample to the nearest other one, over that of real images.
-        coverage: share of the real images in whose neighbourhood there is a sample, as `metrics.prdc` has it.
+        step: number of steps that the model has trained.
+        accuracy: mean share of pairs in which the discriminator scores the real image above the sample, in [0, 1].
+        gap: mean score of real images minus mean score of samples; infinite if samples are not finite.
+        diversity: mean distance of a sample to its nearest other sample, divided by the same of real images.
+        coverage: share of the real images that have a sample in their neighbourhood, as in `metrics.prdc`.
     """
 
     step: int
@@ -67,12 +67,13 @@ class Look:
 
 
 def diagnose(looks, best: float, patience: int = 2) -> str:
-    """The state of the game, one of `STATES`.
+    """Returns the state of the game, one of `STATES`.
 
     Args:
         looks: the last `Look` objects, oldest first.
-        best: the largest coverage so far, of these and those before.
-        patience: looks in a row that must show a trouble; twice as many for what is common at the beginning.
+        best: largest coverage of all looks so far, including earlier ones.
+        patience: number of looks in a row that must show a trouble; twice as many for "discriminator winning", which is
+            common at the beginning.
     """
 
     def all_of(count, shows):
@@ -92,27 +93,28 @@ def diagnose(looks, best: float, patience: int = 2) -> str:
 
 
 class HealthMonitor(StatefulCallback):
-    """Watches the game, says once for each trouble what it is and what helps, and if wanted does something.
+    """Watches the game, reports each kind of trouble once with advice, and acts on it if asked to.
 
-    It looks at means of the training metrics and at as many samples of the generator as there are `images`, which it
-    compares pixel by pixel, shrunk where they are large. It adds `diversity` and `coverage` (see `Look`) and `trouble`,
-    the place of the state in `STATES`, to the logs of an epoch, for `CSVHistory`, TensorBoard and others after it.
+    It looks at means of the training metrics and compares samples of the generator with `images`, as many as there are,
+    pixel by pixel; large images are shrunk first. It adds three keys to the logs of an epoch, for callbacks after it in
+    the list: `diversity` and `coverage` (see `Look`), and `trouble`, the index of the state in `STATES`.
 
     Args:
-        images: real ones `(N, ...)` as `fit()` takes them, from 6 on; some hundreds are enough.
-        labels: of the images, int `(N,)`; for conditional models.
-        every: int >= 1, steps from one look to the next.
-        patience: int >= 1, looks in a row that must show a trouble before it is named.
-        action: what to do at a trouble beside saying so: `"warn"` for nothing, `"stop"` to end the training,
-            `"rollback"` to go back to the last checkpoint of a healthy game, with lower learning rates.
-        rollback: the `Rollback` of the same `fit()`, for that; its `checkpoint` needs this callback in `stateful`.
+        images: at least 6 real images `(N, ...)`, as `fit()` takes them; some hundreds are enough.
+        labels: labels of the images, int `(N,)`, for conditional models.
+        every: int >= 1, number of steps between two looks.
+        patience: int >= 1, number of looks in a row that must show a trouble before it is reported.
+        action: what to do at a trouble, beside the report: `"warn"` does nothing more, `"stop"` ends the training,
+            `"rollback"` goes back to the last checkpoint of a healthy game, with lower learning rates.
+        rollback: the `Rollback` of the same `fit()`, needed for the action `"rollback"`. The `stateful` callbacks of
+            its `checkpoint` must include this one.
 
     Attributes:
-        state: one of `STATES`.
+        state: the state at the last look, one of `STATES`.
 
     Raises:
-        UserError: if an argument is out of its range, or the images are not the model's.
-        Diverged: from `fit()`, when more rollbacks would be needed than `rollback` has.
+        UserError: if an argument is out of its range, or, from `fit()`, if the images do not have the model's shape.
+        Diverged: from `fit()`, if `rollback` has reached its limit.
     """
 
     def __init__(
@@ -145,8 +147,9 @@ class HealthMonitor(StatefulCallback):
         normalized = _layers_of(self.model.discriminator, keras.layers.BatchNormalization)
         if normalized and any(isinstance(part, GRADIENT_PENALTIES) for part in self.model.regularizers):
             logger.warning(
-                "The discriminator has batch normalisation (%s) and a penalty on its gradients, which are then no "
-                "function of one sample. Leave out one of the two (arXiv:1704.00028, section 4).",
+                "The discriminator has batch normalisation (%s) and a penalty on its gradients, but with batch "
+                "normalisation its gradients depend on the whole batch. Leave out one of the two (arXiv:1704.00028, "
+                "section 4).",
                 normalized[0].name,
             )
         if self.images.shape[1:] != self.model.sample_shape:
@@ -162,7 +165,7 @@ class HealthMonitor(StatefulCallback):
         if int(self.model.step) % self.every:
             return
         means = self._means.take(self.model)
-        if not means:  # A rollback at this step has reset them.
+        if not means:  # A rollback at this step has reset the metrics.
             return
         self.looks = [*self.looks, self._look(means)][-MEMORY:]
         self._best = max(self._best, self.looks[-1].coverage)
@@ -202,7 +205,7 @@ class HealthMonitor(StatefulCallback):
         )
 
     def _sample(self):
-        # Not the averaged generator, which shows trouble late.
+        # These are samples of the generator itself, because the averaged generator shows trouble late.
         generator = self.model.generator
 
         def render(latents, labels):
@@ -235,7 +238,7 @@ def _layers_of(network, kind):
 
 
 def _pixels(images):
-    """Rows of pixels, of images made small."""
+    """Shrinks images and makes each a row of pixels."""
     images = np.asarray(images, "float32")
     factor = max(1, min(images.shape[1:3]) // 16) if is_image(images.shape[1:]) else 1
     if factor > 1:
@@ -244,13 +247,13 @@ def _pixels(images):
 
 
 def _nearest(rows):
-    """Mean distance to the nearest other row."""
+    """Returns the mean distance of a row to its nearest other row."""
     return float(nearest_neighbours(rows, rows, 2)[0][:, 1].mean())
 
 
 def _turns(values, least: float) -> int:
-    """How often values turn from rising to falling or back, by at least so much each way."""
-    from scipy.signal import find_peaks  # A second to import, which a healthy game need not wait for.
+    """Counts how often values turn from rising to falling or back, by at least `least` each way."""
+    from scipy.signal import find_peaks  # This takes a second to import, for which most trainings need not wait.
 
     values = np.asarray(values)
     return sum(len(find_peaks(sign * values, prominence=least)[0]) for sign in (1, -1))

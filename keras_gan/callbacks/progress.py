@@ -1,4 +1,4 @@
-"""How far training is, when it ends, and what is written down of it."""
+"""Time limit, progress bar, and the history of a training as a file."""
 
 import csv
 import os
@@ -14,11 +14,14 @@ from keras_gan.optimizers import set_progress
 
 
 class TimeLimit(StatefulCallback):
-    """Stops training after the step in which a time limit is reached, and tells `updates.TimedSchedule`s the time.
+    """Stops training after the step in which a time limit is reached, and tells `optimizers.TimedSchedule`s the time.
 
     Args:
-        minutes: float > 0, counted from the start of training, the compilation of the step included. A resumed run goes
-            on counting where its checkpoint stood.
+        minutes: float > 0, counted from the start of training, including the time to compile the step. A resumed run
+            goes on counting from the time of its checkpoint.
+
+    Raises:
+        UserError: if it is not above 0.
     """
 
     def __init__(self, minutes: float):
@@ -54,9 +57,10 @@ class TimeLimit(StatefulCallback):
 
 
 class LearningRates(keras.callbacks.Callback):
-    """Adds `discriminator_learning_rate` and `generator_learning_rate`, those of the next step, to an epoch's logs.
+    """Adds the learning rates of the next step to the logs of an epoch.
 
-    For `CSVHistory`, TensorBoard and others after it: schedules, and what a `Rollback` made of the rates, can be seen.
+    They are `discriminator_learning_rate` and `generator_learning_rate`. So callbacks after it in the list, such as
+    `CSVHistory` and TensorBoard, show what schedules and rollbacks did.
     """
 
     def on_epoch_end(self, epoch, logs=None):
@@ -66,12 +70,13 @@ class LearningRates(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.ProgbarLogger):
-    """Keras's progress bar, also for runs that end by time; a line an epoch where the output is no terminal.
+    """Keras's progress bar, which also suits runs that end by time.
 
-    Give `fit()` `verbose=0` with it, or there are two.
+    If the output is not a terminal, it prints one line for each epoch. Call `fit()` with `verbose=0`, or else there are
+    two progress bars.
 
     Args:
-        time_limit: a `TimeLimit`, whose time each epoch's title shows, or `None`.
+        time_limit: a `TimeLimit` whose time is shown in the title of each epoch, or `None`.
     """
 
     def __init__(self, time_limit: TimeLimit | None = None):
@@ -86,7 +91,7 @@ class Progress(keras.callbacks.ProgbarLogger):
             print(
                 f"Epoch {epoch + 1}, {self.time_limit.elapsed:.1f} of {self.time_limit.minutes:g} minutes", flush=True
             )
-            self.epochs = 0  # Silences Keras's own title, which would count to a limit that is not one.
+            self.epochs = 0  # This silences Keras's own title, which would show a number of epochs that is no limit.
         super().on_epoch_begin(epoch, logs)
 
     def on_epoch_end(self, epoch, logs=None):
@@ -95,12 +100,16 @@ class Progress(keras.callbacks.ProgbarLogger):
 
 
 class CSVHistory(keras.callbacks.CSVLogger):
-    """Keras's `CSVLogger` for runs that are resumed: rows from the first epoch that is trained on are replaced.
+    """Keras's `CSVLogger` for runs that are resumed: it replaces the rows of epochs that are trained again.
 
-    What the logs of an epoch do not have is `NA`; what earlier ones did not have gets a column.
+    A key that is missing in the logs of an epoch is written as `NA`. A key that earlier epochs did not have gets a new
+    column.
 
     Args:
         filename: the CSV file; made if missing.
+
+    Raises:
+        UserError: from `fit()`, if the file is not such a history.
     """
 
     def __init__(self, filename):
@@ -109,7 +118,7 @@ class CSVHistory(keras.callbacks.CSVLogger):
 
     def on_train_begin(self, logs=None):
         Path(self.filename).parent.mkdir(parents=True, exist_ok=True)
-        # A process that was killed may have left half a line.
+        # A process that was killed may have left an incomplete last line.
         if Path(self.filename).exists():
             _keep_rows(self.filename, 2**63)
         self._first = True
@@ -121,7 +130,7 @@ class CSVHistory(keras.callbacks.CSVLogger):
         self._first = False
 
     def on_epoch_end(self, epoch, logs=None):
-        # Keras would add a column `val_...` for each, in case that validation comes later, and no other.
+        # Keras fixes the columns at the first epoch: it adds a `val_...` for each key of the logs, and no others later.
         if not set(logs) <= set(self.keys or ()):
             self.keys = _add_columns(self.filename, sorted(logs))
             self.append_header, self.writer = False, None
@@ -129,7 +138,7 @@ class CSVHistory(keras.callbacks.CSVLogger):
 
 
 def _add_columns(path, names):
-    """Gives a history these columns too, or its header; returns all columns but the epoch."""
+    """Adds columns to a history, or writes its header if it is empty; returns all columns except the epoch."""
     with open(path, "r+", newline="") as file:
         header, *rows = list(csv.reader(file)) or [["epoch"]]
         new = [name for name in names if name not in header]
@@ -142,10 +151,10 @@ def _add_columns(path, names):
 
 
 def _keep_rows(path, epochs):
-    """Cuts a history off before the first row of an epoch that is not below `epochs`, or that is not whole.
+    """Cuts a history off before the first row whose epoch is not below `epochs`, or which is incomplete.
 
     Raises:
-        UserError: if it is not a history.
+        UserError: if the file is not a history.
     """
     keep = 0
     with open(path, newline="") as file:

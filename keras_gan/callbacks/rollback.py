@@ -1,4 +1,4 @@
-"""What to do when training diverges."""
+"""Rollback to an earlier checkpoint when training diverges."""
 
 import logging
 
@@ -11,22 +11,24 @@ logger = logging.getLogger(__name__)
 
 
 class Diverged(ArithmeticError):
-    """Losses or gradients stayed NaN or infinite after all that could be done about it."""
+    """Training diverged again after the last rollback that was allowed."""
 
 
 class Rollback(StatefulCallback):
-    """When steps stay NaN or infinite: back to the last checkpoint with lower learning rates, and at last `Diverged`.
+    """Goes back to the last checkpoint, with lower learning rates, when several steps in a row are NaN or infinite.
 
-    `GAN` leaves out a step whose loss or gradient is not finite; this ends a run of such steps.
+    `GAN` skips a step whose loss or gradient is not finite. If that happens `patience` times in a row, this callback
+    rolls back; after `limit` rollbacks it raises `Diverged`.
 
     Args:
-        checkpoint: the `Checkpoint` of the same `fit()`; give it this callback in `stateful`.
-        patience: int >= 1, steps left out in a row that lead to a rollback.
-        factor: learning rates are multiplied by it at each rollback.
-        limit: int >= 0, rollbacks before giving up.
+        checkpoint: the `Checkpoint` of the same `fit()`. Its `stateful` callbacks should include this one.
+        patience: int >= 1, number of skipped steps in a row that lead to a rollback.
+        factor: factor in (0, 1] by which each rollback multiplies the learning rates.
+        limit: int >= 0, largest number of rollbacks.
 
     Raises:
-        Diverged: from `fit()`, after the last rollback. The checkpoints stay as they are.
+        UserError: if an argument is out of its range.
+        Diverged: from `fit()`, when one more rollback would be needed. The checkpoints stay as they are.
     """
 
     def __init__(self, checkpoint: Checkpoint, patience: int = 5, factor: float = 0.5, limit: int = 3):
@@ -39,7 +41,8 @@ class Rollback(StatefulCallback):
 
     def on_train_begin(self, logs=None):
         if self.count:
-            self._lower_rates(1.0)  # Of a resumed run: constant rates are in the checkpoint, schedules are not.
+            # The run is resumed. Its checkpoint holds constant rates already lowered, but not lowered schedules.
+            self._lower_rates(1.0)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._left_out = 0
@@ -52,14 +55,14 @@ class Rollback(StatefulCallback):
         self.back(f"losses or gradients were NaN or infinite {skipped} steps in a row")
 
     def back(self, why: str, accept=None) -> None:
-        """Goes back to the newest checkpoint that `accept` takes, as `Checkpoint.restore_players` has it.
+        """Goes back to a checkpoint by `Checkpoint.restore_players`, and lowers the learning rates.
 
         Args:
-            why: the reason, for what is printed or raised.
-            accept: as `Checkpoint.newest` takes it.
+            why: the reason, for the log or the error.
+            accept: which checkpoints to consider, as for `Checkpoint.newest`.
 
         Raises:
-            Diverged: if there have been `limit` rollbacks.
+            Diverged: if there have been `limit` rollbacks already.
         """
         step = int(self.model.step)
         if self.count >= self.limit:

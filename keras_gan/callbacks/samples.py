@@ -1,4 +1,4 @@
-"""Pictures of what the generator draws."""
+"""Pictures of samples, written during training."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from keras_gan.pictures import image_grid, save_png
 
 
 class SampleImages(keras.callbacks.Callback):
-    """Writes a PNG grid of samples after each epoch, from the same latents each time.
+    """Writes a grid of samples as a PNG file after each epoch, from the same latents each time.
 
-    Conditional models show a class in each row (the first 16 classes), others 8 rows of 8.
+    A grid of a conditional model shows one class in each row (up to 16 classes), any other 8 rows of 8 samples.
 
     Args:
-        folder: where `epoch-0001.png` ... go; made if missing.
-        log_dir: TensorBoard's folder, to show the grids there too; `None` for not.
-        seed: int >= 0, chooses the latents.
+        folder: folder for the files `epoch-0001.png`, `epoch-0002.png` ...; made if missing.
+        log_dir: folder of TensorBoard, which then shows the grids too; `None` for files only.
+        seed: int >= 0, which chooses the latents.
     """
 
     def __init__(self, folder, log_dir=None, seed: int = 0):
@@ -44,10 +44,10 @@ class SampleImages(keras.callbacks.Callback):
 
 
 def sample_grid(gan, seed: int = 0) -> np.ndarray:
-    """Samples in a grid, uint8 `(height, width, channels)`: a class in each row, or 8 x 8 for unconditional models."""
+    """Draws a grid of samples, uint8 `(height, width, channels)`: one class in each row, or 8 x 8 if unconditional."""
     if gan.num_classes:
         rows, columns = min(gan.num_classes, 16), 10
-        # Each row shows the same latents, so that what changes down a column is the class alone.
+        # All rows show the same latents, so that only the class changes down a column.
         images = [gan.generate(columns, labels=label, seed=seed) for label in range(rows)]
         return image_grid(np.concatenate(images), columns)
     return image_grid(gan.generate(64, seed=seed), 8)

@@ -6,38 +6,43 @@ import keras
 
 
 class StatefulCallback(keras.callbacks.Callback, abc.ABC):
-    """A callback that a resumed run goes on with: give it to `Checkpoint(stateful=[...])`."""
+    """A callback whose state is saved in checkpoints and restored when a run is resumed.
+
+    Give it to `Checkpoint(stateful=[...])`, beside the list of callbacks.
+    """
 
     @abc.abstractmethod
     def get_state(self) -> dict:
-        """What JSON can hold."""
+        """Returns the state, a dict that JSON can hold."""
 
     @abc.abstractmethod
     def set_state(self, state: dict) -> None:
-        """Takes up what `get_state` gave, before training begins."""
+        """Restores a state that `get_state` returned; called before training begins."""
 
 
 class StepMeans:
-    """Means of the training metrics over the steps since they were last asked for; those in the logs are an epoch's.
+    """Means of the training metrics over the last few steps; the logs have only means over the epoch so far.
 
-    Call `begin_epoch` in `on_train_batch_begin` of batch 0. `seen` is state: it belongs into the callback's.
+    A callback that uses it must call `begin_epoch` in `on_train_batch_begin` of batch 0, and must save `seen` with its
+    own state.
     """
 
     def __init__(self):
         self.seen = {}
 
     def begin_epoch(self, model) -> None:
-        # They begin anew, unless a checkpoint within the epoch has been restored, which callbacks do at its beginning.
+        """Forgets the sums of the last epoch, which Keras has reset."""
+        # The sums are not 0 if `Checkpoint` has just restored them, in the middle of an epoch: then `seen` still holds.
         if all(count == 0.0 for _, count in _sums(model).values()):
             self.seen = {}
 
     def take(self, model) -> dict[str, float]:
-        """Mean of each `keras.metrics.Mean` of the model, of those that have moved."""
+        """Returns the mean of each `keras.metrics.Mean` of the model since the last call, if it was updated since."""
         before, self.seen = self.seen, _sums(model)
         means = {}
         for name, (total, count) in self.seen.items():
             old_total, old_count = before.get(name, (0.0, 0.0))
-            if count < old_count:  # A rollback has reset it.
+            if count < old_count:  # A rollback has reset the metric.
                 old_total, old_count = 0.0, 0.0
             if count > old_count:
                 means[name] = (total - old_total) / (count - old_count)

@@ -1,4 +1,4 @@
-"""The command line. Heavy imports stand where they are used, so that `--help` answers at once."""
+"""The command line. Commands import heavy modules when they run, so that `--help` answers at once."""
 
 import click
 

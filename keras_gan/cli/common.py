@@ -1,4 +1,4 @@
-"""What the commands share."""
+"""Helpers that the commands share."""
 
 import contextlib
 import importlib
@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 class OneLineErrors(click.Group):
-    """Reports mistakes as one line on stderr; KERAS_GAN_TRACEBACK=1 shows where they come from."""
+    """Reports a user's mistake as one line on stderr; with KERAS_GAN_TRACEBACK=1, as a traceback."""
 
     def main(self, *args, **kwargs):
         kwargs["standalone_mode"] = False
@@ -51,7 +51,7 @@ class OneLineErrors(click.Group):
 
 @contextlib.contextmanager
 def messages_shown():
-    """Within it what the package logs is printed, warnings as such."""
+    """Prints what the package logs within the context, and marks warnings as such."""
     logger, handler = logging.getLogger("keras_gan"), _Echo()
     before = logger.level, logger.propagate
     logger.addHandler(handler)
@@ -67,14 +67,14 @@ def messages_shown():
 
 class _Echo(logging.Handler):
     def emit(self, record):
-        # A progress bar may stand in the line.
+        # The cursor may stand at the end of a progress bar.
         start = "\n" if record.levelno > logging.INFO and sys.stdout.isatty() else ""
         warning = "Warning: " if record.levelno > logging.INFO else ""
         click.echo(f"{start}{warning}{record.getMessage()}")
 
 
 def load_tensorflow():
-    """Imports TensorFlow, with stderr put aside: it prints notices that no setting turns off (tensorflow#100442)."""
+    """Imports TensorFlow and hides its notices on stderr, which no setting turns off (tensorflow#100442)."""
     logging.getLogger("absl").setLevel(logging.ERROR)
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as aside:
@@ -92,7 +92,7 @@ def load_tensorflow():
 
 @contextlib.contextmanager
 def usage_errors():
-    """What goes wrong here is a mistake in the arguments: exit status 2."""
+    """Turns a `UserError` within the context into a mistake in the arguments, whose exit status is 2."""
     try:
         yield
     except UserError as error:
@@ -100,7 +100,7 @@ def usage_errors():
 
 
 def check_writable(folder):
-    """Says now rather than after the training that the folder cannot be written."""
+    """Raises a usage error now, rather than after the training, if a folder cannot be written."""
     parent = Path(folder)
     while not parent.exists():
         parent = parent.parent
@@ -109,14 +109,17 @@ def check_writable(folder):
 
 
 def check_file(path, suffix=None):
-    """Says now rather than after the work that the file cannot be written."""
+    """Raises a usage error now, rather than after the work, if a file cannot be written or its name does not fit."""
     if path.is_dir() or (suffix and path.suffix != suffix):
         raise click.UsageError(f"{path} is no name of a file" + (f" that ends in {suffix}" if suffix else ""))
     check_writable(path.parent)
 
 
 def class_names_of(path, gan):
-    """A name for each class, of a run folder, a file in it, or a SavedModel; empty where they are not known."""
+    """Returns the class names of a model, or an empty tuple if they are not known.
+
+    They are known for a run folder, a file in a run folder, and a SavedModel.
+    """
     from keras_gan import export
     from keras_gan.training import runs
 

@@ -19,26 +19,26 @@ from keras_gan.storage.files import write_json
 
 @click.command()
 @click.argument("entries", nargs=-1, required=True, metavar="NAME...")
-@click.option("--dataset", metavar="NAME|FOLDER", default="digits", show_default=True, help="What all are trained on.")
+@click.option("--dataset", metavar="NAME|FOLDER", default="digits", show_default=True, help="Data for all of them.")
 @click.option("--conditional/--unconditional", default=False, help="Learn to draw a given class, or not (the default).")
-@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each.")
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Budget of a run.  [2, if no other]")
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each NAME.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Budget of a run.  [default: 2]")
+@click.option("--steps", type=click.IntRange(min=1), help="Budget of a run in steps, in place of minutes.")
+@click.option("--images", type=click.IntRange(min=1), help="Budget of a run in images, rounded up to whole steps.")
 @click.option(
-    "--steps", type=click.IntRange(min=1), help="Budget of a run in steps, in epochs of 250 if there are more."
-)
-@click.option("--images", type=click.IntRange(min=1), help="Budget of a run in images, rounded up to such steps.")
-@click.option(
-    "--num", type=click.IntRange(min=100), default=2000, show_default=True, help="Samples to measure of each."
+    "--num", type=click.IntRange(min=100), default=2000, show_default=True, help="Samples of each run to measure."
 )
 @click.option("--extractor", metavar="classifier|inception|FILE.keras", default="classifier", show_default=True)
-@click.option("--quality", type=click.FloatRange(min=0), help="Also say when each had reached this Fréchet distance.")
-@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="A setting for all.")
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder; what is done in it stays done.")
+@click.option("--quality", type=click.FloatRange(min=0), help="Also report when each reached this Fréchet distance.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="A setting for all of them.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), required=True, help="Folder; runs that it holds are not repeated."
+)
 def compare(entries, dataset, conditional, seeds, num, extractor, quality, settings, output, **budget):
-    """Train several ways on equal terms, and write results.json and report.html.
+    """Train in several ways on equal terms, and write results.json and report.html.
 
-    NAME is a preset (dcgan), or a generator and a discriminator (mlp/dcgan), several joined by + (dcgan+dcgan/dcgan),
-    and after a colon settings of its own: dcgan:loss=hinge,r1=0.1
+    NAME is a preset (dcgan) or a generator and a discriminator (mlp/dcgan); several networks of one player are joined
+    by + (dcgan+dcgan/dcgan). Settings of its own follow after a colon: dcgan:loss=hinge,r1=0.1
     """
     check_writable(output)
     load_tensorflow()
@@ -72,7 +72,7 @@ def compare(entries, dataset, conditional, seeds, num, extractor, quality, setti
         "conditions": _conditions(dataset, len(data), conditional, seeds, num, extractor, given, held_out_from),
         "precision": precision,
     }
-    # Seed by seed, so that a machine that grows slower does so for all.
+    # All ways run with one seed before any runs with the next, so that a machine that slows down hurts all of them.
     plans = [
         (
             seed,
@@ -98,7 +98,7 @@ def compare(entries, dataset, conditional, seeds, num, extractor, quality, setti
 
 
 def _run_all(plans, configs, output, about, title, quality):
-    """Results of all runs by name, which are written after each."""
+    """Runs all plans, writes the results after each, and returns them by name."""
     from keras_gan import comparison
     from keras_gan.comparison import report
 
@@ -127,7 +127,7 @@ def _title(entries, dataset):
 
 
 def _limit(batch_size, minutes=None, steps=None, images=None):
-    """The settings that end a run; an epoch is short, for a curve of several points."""
+    """Returns the settings that end a run. Epochs are short, so that a curve over them has several points."""
     from keras_gan.training import EPOCH_STEPS
 
     if images:
@@ -138,7 +138,7 @@ def _limit(batch_size, minutes=None, steps=None, images=None):
 
 
 def _precision_before(output):
-    """What `auto` came to when this comparison was begun: measured anew it may be another."""
+    """Returns the precision that `auto` chose when this comparison began, since it may choose another one now."""
     path = output / "results.json"
     return json.loads(path.read_text()).get("precision") if path.exists() else None
 
@@ -166,7 +166,7 @@ def _said(result):
 
 
 def _exit_on_signals():
-    """Leaves by an exception, which ends the process that trains too, where the system would end this one alone."""
+    """Ends this process by an exception, so that the process that trains ends too; a plain signal would leave it."""
     return signals.handled(("SIGTERM", "SIGHUP"), lambda number, _: sys.exit(128 + number))
 
 

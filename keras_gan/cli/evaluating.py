@@ -1,4 +1,4 @@
-"""`evaluate`: how good the samples are, beside real images."""
+"""`evaluate`: measures how good samples are, beside real images."""
 
 import dataclasses
 import json
@@ -11,17 +11,17 @@ import click
 from keras_gan.cli.common import check_file, load_tensorflow, usage_errors
 from keras_gan.errors import UserError
 
-# Sample i has the seed SEED * SPACE + i: two evaluations share no sample.
+# Sample i has the seed SEED * SPACE + i, so that evaluations with two seeds share no sample.
 SPACE = 2**32
 MOST = 10_000
 
 
 @click.command()
 @click.argument("model", type=click.Path(exists=True, path_type=Path))
-@click.option("--dataset", metavar="NAME|FOLDER", help="Data to compare with.  [that of the run folder]")
-@click.option("--image-size", type=click.IntRange(min=4), help="Resize the dataset to it.  [as the run did]")
+@click.option("--dataset", metavar="NAME|FOLDER", help="Data to compare with.  [default: that of the run]")
+@click.option("--image-size", type=click.IntRange(min=4), help="Resize the dataset to it.  [default: as the run did]")
 @click.option(
-    "--num", type=click.IntRange(min=100), help="How many samples.  [as many as held-out images, 10,000 at most]"
+    "--num", type=click.IntRange(min=100), help="How many samples.  [default: as many as held-out, at most 10,000]"
 )
 @click.option(
     "--seed", type=click.IntRange(min=0, max=2**30), default=0, show_default=True, help="Seed of the samples."
@@ -31,11 +31,13 @@ MOST = 10_000
     metavar="classifier|inception|FILE.keras",
     default="classifier",
     show_default=True,
-    help="Whose features: a classifier of the dataset, trained once and cached; Inception; or a model of your own.",
+    help="Source of features: a classifier of the dataset, trained once and cached; Inception; or your own model.",
 )
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures there too.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Also write the figures to this file.")
 @click.option(
-    "--picture", type=click.Path(path_type=Path), help="Samples and their nearest training images.  [in the run folder]"
+    "--picture",
+    type=click.Path(path_type=Path),
+    help="PNG of samples and their nearest training images.  [default: in the run folder]",
 )
 def evaluate(model, dataset, image_size, num, seed, extractor, json_path, picture):
     """Measure the samples of MODEL, a run folder, a .keras file or a SavedModel folder, beside held-out real images."""
@@ -103,7 +105,7 @@ def evaluate(model, dataset, image_size, num, seed, extractor, json_path, pictur
 
 
 def _text(value, error):
-    """Four digits, and no more decimals than they need; nothing for `None`."""
+    """Formats a value with its error, in about four digits; `None` gives an empty text."""
     if value is None:
         return ""
     return _number(value) + ("" if error is None else f" ± {error:.2g}")
@@ -117,7 +119,7 @@ def _number(value):
 
 
 def _data(model, dataset, image_size):
-    """Training and held-out images, and what is to be said about them."""
+    """Loads training and held-out images, with a list of warnings about them."""
     from keras_gan import datasets
     from keras_gan.training import runs
 

@@ -11,7 +11,7 @@ from keras_gan.cli.common import echo_settings, load_tensorflow, usage_errors
     is_flag=False,
     flag_value="all",
     metavar="[KEY]",
-    help="Say what a setting means, its values and its default; all settings without KEY.",
+    help="Explain a setting, its values and its default; without KEY, all settings.",
 )
 def presets(explain):
     """List the presets and their settings."""
@@ -31,7 +31,7 @@ def presets(explain):
 def _explain(found, key):
     from keras_gan.presets.settings import choose
 
-    # A key without its player means both players.
+    # The ends of keys: a key without its player, such as `width`, stands for both players' settings.
     ends = {each.key.partition("_")[2] for each in found if each.key.startswith(("generator_", "discriminator_"))}
     if key != "all":
         choose("setting", key, [*(each.key for each in found), *ends])

@@ -1,4 +1,4 @@
-"""`generate`, `timelapse` and `export`: what a trained model gives."""
+"""`generate`, `timelapse` and `export`: make samples, animations and SavedModels of a trained model."""
 
 import os
 from pathlib import Path
@@ -10,10 +10,8 @@ from keras_gan.cli.common import check_writable, class_names_of, load_tensorflow
 
 @click.command()
 @click.argument("model", type=click.Path(exists=True, path_type=Path))
-@click.option("--num", type=click.IntRange(min=1), help="How many.  [default: 100; 20 in an animation]")
-@click.option(
-    "--label", "labels", multiple=True, help="Of this class, by its name or number; several are taken in turn."
-)
+@click.option("--num", type=click.IntRange(min=1), help="How many samples.  [default: 100; 20 in an animation]")
+@click.option("--label", "labels", multiple=True, help="Class to draw, by its name or number; several take turns.")
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Sample i has the seed SEED + i."
 )
@@ -25,7 +23,7 @@ from keras_gan.cli.common import check_writable, class_names_of, load_tensorflow
     "--output",
     required=True,
     metavar="FILE.png|FILE.npz|FILE.gif|FILE.mp4|FOLDER/",
-    help="A grid, arrays, an animation of samples that change and come back, or an image a file.",
+    help="A grid, arrays, an animation of samples that change and come back, or a folder of single images.",
 )
 def generate(model, num, labels, seed, truncation, frames, output):
     """Sample from MODEL: a run folder, a .keras file or a SavedModel folder."""
@@ -62,7 +60,7 @@ def generate(model, num, labels, seed, truncation, frames, output):
     "--seconds", type=click.FloatRange(min=0, min_open=True), default=6.0, show_default=True, help="How long it takes."
 )
 def timelapse(run, output, seconds):
-    """Show how the samples of RUN, a run folder, changed while it trained."""
+    """Write an animation of how the samples of RUN, a run folder, changed during training."""
     from keras_gan.pictures import ANIMATIONS, load_image, save_animation
 
     output = _check_output(output, ANIMATIONS)
@@ -77,7 +75,7 @@ def timelapse(run, output, seconds):
 
 @click.command()
 @click.argument("model", type=click.Path(exists=True, path_type=Path))
-@click.option("--export-dir", type=click.Path(path_type=Path), required=True, help="Gets the next version: 1, 2, ...")
+@click.option("--export-dir", type=click.Path(path_type=Path), required=True, help="Folder of versions: 1, 2, ...")
 def export(model, export_dir):
     """Write MODEL, a run folder or a .keras file, as a SavedModel for TensorFlow and TF Serving."""
     load_tensorflow()
@@ -103,7 +101,7 @@ def _check_output(output, suffixes, or_folder=False):
 
 
 def _label(text, names, num_classes):
-    """The number of a class: a name comes first, for classes may be called 10, 20 and 30."""
+    """Returns the number of a class. A name goes before a number, because classes may have names like 10, 20 and 30."""
     if text in names:
         return names.index(text)
     try:
@@ -134,7 +132,7 @@ def _write_images(output, images, labels, names):
     elif output.suffix == ".npz":
         np.savez_compressed(output, images=images, **({"labels": np.asarray(labels)} if labels else {}))
     else:
-        # As a dataset has them, but for names that are no name of a folder.
+        # Class folders, as a dataset has them. A class whose name cannot be the name of a folder goes by its number.
         folders = [name if Path(name).name == name else str(label) for label, name in enumerate(names)]
         for i, image in enumerate(images):
             folder = output / (folders[labels[i]] if folders else str(labels[i])) if labels else output

@@ -1,4 +1,4 @@
-"""`serving`: what TF Serving needs beside the exported models."""
+"""`serving`: writes the files that TF Serving needs beside exported models."""
 
 import shlex
 from pathlib import Path
@@ -12,7 +12,7 @@ from keras_gan.cli.common import check_writable, load_tensorflow
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default="saved_models")
 @click.option("--base", default="/models", show_default=True, help="Where the server sees FOLDER.")
 def serving(folder, base):
-    """Write what TF Serving needs to serve the models of FOLDER (saved_models when not given)."""
+    """Write the files that TF Serving needs to serve the models in FOLDER (saved_models when not given)."""
     check_writable(folder)
     load_tensorflow()
     from keras_gan.export.serving import models_in, write_config

@@ -1,4 +1,4 @@
-"""`train`: from settings to a run folder and a SavedModel."""
+"""`train`: makes a run folder and a SavedModel from settings."""
 
 import contextlib
 import shlex
@@ -13,48 +13,53 @@ from keras_gan.cli.common import check_writable, echo_settings, load_tensorflow,
 @click.command()
 @click.option("--dataset", metavar="NAME|FOLDER", help="digits (the default), a TFDS image dataset, or a folder.")
 @click.option("--conditional/--unconditional", default=None, help="Learn to draw a given class, or not (the default).")
-@click.option("--preset", "preset_name", metavar="NAME", help="See `presets`.  [dcgan]")
+@click.option("--preset", "preset_name", metavar="NAME", help="See `presets`.  [default: dcgan]")
 @click.option(
-    "--epochs", type=click.IntRange(min=1), help="Stop after so many epochs, each a pass and 250 steps at least."
+    "--epochs", type=click.IntRange(min=1), help="Stop after so many epochs, each a pass and at least 250 steps."
 )
 @click.option(
-    "--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so many minutes.  [preset's; dcgan: 2]"
+    "--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so many minutes.  [default of dcgan: 2]"
 )
-@click.option("--batch-size", type=click.IntRange(min=1), help="Images a step.")
-@click.option("--seed", type=click.IntRange(min=0), help="Chooses weights, noise and order of the data.")
-@click.option("--run-dir", type=click.Path(path_type=Path), help="Where the run goes.  [runs/DATASET-(C)GAN-NNN]")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Images in each step.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the weights, the noise and the order of the data.")
+@click.option("--run-dir", type=click.Path(path_type=Path), help="Run folder.  [default: runs/DATASET-(C)GAN-NNN]")
 @click.option(
-    "--export-dir", type=click.Path(path_type=Path), help="Gets the next version.  [saved_models/DATASET-(C)GAN]"
+    "--export-dir",
+    type=click.Path(path_type=Path),
+    help="Folder that gets the SavedModel as its next version.  [default: saved_models/DATASET-(C)GAN]",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --run-dir as if it had never stopped.")
 @click.option("--allow-changes", is_flag=True, help="Resume with other settings than the run had.")
 @click.option(
-    "--checkpoint-steps", type=click.IntRange(min=1), help="Also save every so many steps.  [after each epoch]"
+    "--checkpoint-steps", type=click.IntRange(min=1), help="Also save every so many steps.  [default: after epochs]"
 )
-@click.option("--keep", type=click.IntRange(min=1), help="Checkpoints to keep.  [3]")
+@click.option("--keep", type=click.IntRange(min=1), help="Checkpoints to keep.  [default: 3]")
 @click.option(
     "--evaluate",
     is_flag=False,
     flag_value="classifier",
     metavar="[EXTRACTOR]",
-    help="Measure samples while training, and keep the best: checkpoints/best.keras. See `evaluate --help`.",
+    help="Measure samples during training, and keep the best model: checkpoints/best.keras. See `evaluate --help`.",
 )
 @click.option(
     "--watch",
     type=click.Choice(["warn", "stop", "rollback", "off"]),
-    help="At collapse and other troubles: say so, end, or go back with lower learning rates.  [warn]",
+    help="At collapse and other troubles: warn, stop, or go back with lower learning rates.  [default: warn]",
 )
 @click.option(
-    "--deterministic", is_flag=True, default=None, help="With --epochs: same seed, same machine, same bits; slower."
+    "--deterministic",
+    is_flag=True,
+    default=None,
+    help="With --epochs: the same seed gives the same bits on the same machine; slower.",
 )
 @click.option(
     "--set",
     "settings",
     metavar="KEY=VALUE",
     multiple=True,
-    help="Any setting that `presets` shows (docs/own.md says where each is explained).",
+    help="Any setting that `presets` shows; `presets --explain` explains them.",
 )
-@click.option("--dry-run", is_flag=True, help="Show settings and networks, train nothing, write nothing.")
+@click.option("--dry-run", is_flag=True, help="Show settings and networks, but train and write nothing.")
 def train(run_dir, preset_name, dry_run, resume, allow_changes, settings, epochs, minutes, **given):
     """Train a GAN, or with --conditional a conditional GAN, and export it."""
     if resume and run_dir is None:

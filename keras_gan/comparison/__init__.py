@@ -1,4 +1,4 @@
-"""Ways to train side by side, each run in a process of its own, and what they cost."""
+"""Compares ways to train and what they cost; each run has a process of its own."""
 
 from keras_gan.comparison.cost import flops, peak_memory
 from keras_gan.comparison.plan import RESULT, RUN, Run, settings

@@ -1,21 +1,21 @@
-"""What a model costs: memory, and operations of its networks."""
+"""The cost of a model: memory, and the operations of its networks."""
 
 import sys
 
 
 def peak_memory() -> float | None:
-    """The most memory that this process has had, MiB; `None` where the system does not say."""
+    """Returns the most memory that this process has had, in MiB, or `None` if the system does not tell."""
     try:
         import resource
-    except ImportError:  # Windows has none.
+    except ImportError:  # Windows does not have it.
         return None
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def flops(network) -> int:
-    """Floating-point operations of a forward pass of one sample, as TensorFlow's profiler counts them.
+    """Counts the floating-point operations of a forward pass of one sample, by TensorFlow's profiler.
 
-    Of a mixture, those of the mean member: one makes each sample.
+    Each sample of a mixture is made by one member, so a mixture counts the mean of its members.
     """
     import tensorflow as tf
 
@@ -23,7 +23,7 @@ def flops(network) -> int:
 
     batch, chosen = packing_of(network), 0
     if any(isinstance(layer, ChosenRows) for layer in network.layers):
-        # How many rows a member gets is not known, so the profiler leaves it out.
+        # The profiler leaves the members out, because it does not know how many rows each gets.
         members = [layer for layer in network.layers if layer.name.startswith("member_")]
         chosen = sum(map(flops, members)) // len(members)
     shapes = [tf.TensorSpec((batch, *tensor.shape[1:]), "float32") for tensor in network.inputs]

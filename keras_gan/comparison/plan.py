@@ -1,4 +1,4 @@
-"""What is compared: ways to train, by short texts."""
+"""Ways to train that are to be compared, and the short texts that stand for them."""
 
 import dataclasses
 
@@ -15,11 +15,11 @@ class Run:
     """One training of a comparison.
 
     Attributes:
-        name: of the way to train.
+        name: name of the way to train.
         config: settings by key, as `presets.Config` takes them; `epochs` or `minutes` are the budget.
-        num: samples to measure.
-        extractor: as `metrics.named_extractor` takes it.
-        with_curve: whether samples are measured after each epoch too, in at most a tenth of the time.
+        num: number of samples to measure.
+        extractor: name of the extractor, as `metrics.named_extractor` takes it.
+        with_curve: whether samples are also measured after epochs, in at most a tenth of the time.
     """
 
     name: str
@@ -30,16 +30,13 @@ class Run:
 
 
 def settings(text: str, base=None, common=None):
-    """The settings that a short text stands for.
+    """Returns the settings that a short text stands for.
 
     Args:
         text: a preset, or a generator and a discriminator such as `mlp/dcgan`; then, after a colon, more settings:
             `dcgan:loss=hinge,r1=0.1`.
-        base: `presets.Config` that a pair of networks changes; the preset `dcgan` when `None`.
-        common: dict of settings that give way to those of the text.
-
-    Returns:
-        `presets.Config`.
+        base: settings in which the pair of networks is put; the preset `dcgan` when `None`.
+        common: settings for all texts; those of the text itself take precedence.
 
     Raises:
         UserError: if a name or a value is unknown.

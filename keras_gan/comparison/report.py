@@ -1,4 +1,4 @@
-"""A comparison as one HTML file that can be read and sent on: table, curves, costs and samples."""
+"""The report of a comparison, one HTML file that can be sent on: table, curves, costs and samples."""
 
 import base64
 import html
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-# Key of a cell, its title and digits; figures stand under their own names.
+# Figures by name, with the number of decimals that are shown.
 FIGURES = {"FCD": 2, "FID": 2, "KID": 3, "precision": 3, "recall": 3, "coverage": 3, "label accuracy": 4}
+# Costs by key, with their title and the number of decimals that are shown.
 COSTS = {
     "minutes": ("minutes", 1),
     "trained_per_second": ("trained images/s", 0),
@@ -17,16 +18,16 @@ COSTS = {
     "peak_memory": ("peak memory, MiB", 0),
 }
 MEANINGS = {
-    "FCD": "Fréchet distance of samples from real images, by features of a classifier of this data; lower is better",
-    "FID": "Fréchet distance by Inception's features; lower is better",
-    "KID": "kernel distance of the same features, which needs fewer samples; lower is better, 0 for none",
+    "FCD": "Fréchet distance of samples from real images, in features of a classifier of these data; lower is better",
+    "FID": "Fréchet distance in features of Inception; lower is better",
+    "KID": "kernel distance in the same features, which needs fewer samples; lower is better, 0 is no difference",
     "precision": "share of samples that lie among real images: do they look real?",
-    "recall": "share of real images that lie among samples: is all of them drawn?",
+    "recall": "share of real images that lie among samples: is every kind of image drawn?",
     "coverage": "share of real images that have a sample nearby",
-    "label accuracy": "share of samples that a classifier of real images takes for the class asked for",
-    "minutes": "of training, measuring included",
-    "parameters, M": "millions, of generator + discriminator",
-    "MFLOP an image": "millions of floating-point operations of an image forward through generator + discriminator",
+    "label accuracy": "share of samples that a classifier of real images assigns to the class asked for",
+    "minutes": "minutes of training, including measuring",
+    "parameters, M": "millions of parameters, generator + discriminator",
+    "MFLOP an image": "millions of floating-point operations of a forward pass of one image, generator + discriminator",
     "failed": "runs that crashed or diverged",
 }
 STYLE = """
@@ -56,13 +57,14 @@ summary { cursor: pointer; margin-top: .75rem; } dt { font-weight: 600; } dd { m
 
 
 def table(rows: dict[str, list[dict]]) -> tuple[list[str], list[list[tuple[str, float | None]]]]:
-    """What the runs of a comparison came to.
+    """Makes a table of the results of a comparison.
 
     Args:
-        rows: for each name what `comparison.start` gave for each seed.
+        rows: for each name the results that `comparison.start` returned, one for each seed.
 
     Returns:
-        titles of the columns, and for each name cells: text, mean over seeds with its range, and the mean or `None`.
+        titles of the columns, and for each name a list of cells. A cell is a text, the mean over seeds with its range,
+        and the mean itself or `None`.
     """
     done = [run for runs in rows.values() for run in runs if run.get("figures")]
     figures = [name for name in FIGURES if any(name in run["figures"] for run in done)]
@@ -84,7 +86,7 @@ def table(rows: dict[str, list[dict]]) -> tuple[list[str], list[list[tuple[str, 
 
 
 def real_figures(rows: dict[str, list[dict]]) -> tuple[str, dict[str, float]]:
-    """A title that says how many held-out real images there are, and the same figures of them."""
+    """Returns a title that says how many held-out real images there are, and their figures by name."""
     done = [run for runs in rows.values() for run in runs if run.get("figures")]
     if not done:
         return "real images", {}
@@ -93,7 +95,7 @@ def real_figures(rows: dict[str, list[dict]]) -> tuple[str, dict[str, float]]:
 
 
 def time_to(runs: list[dict], quality: float) -> float | None:
-    """Mean minutes until the Fréchet distance was at most `quality`; `None` if a run never got there."""
+    """Returns the mean minutes until the Fréchet distance was at most `quality`, `None` if a run never got there."""
     times = [next((minutes for minutes, value in run.get("curve", ()) if value <= quality), None) for run in runs]
     return None if not times or None in times else float(np.mean(times))
 
@@ -105,11 +107,11 @@ def write(
 
     Args:
         path: the HTML file.
-        title: of the page.
-        conditions: data, budget, seeds and what the figures depend on, a sentence or two.
-        rows: as `table` takes them.
+        title: title of the page.
+        conditions: a sentence or two about data, budget, seeds and what else the figures depend on.
+        rows: results, as `table` takes them.
         folders: for each name the run folder whose samples are shown.
-        quality: a Fréchet distance, for the time in which each gets there; `None` for not.
+        quality: a Fréchet distance; the table then shows the minutes in which each name reached it.
     """
     titles, cells = table(rows)
     parts = [
@@ -160,12 +162,12 @@ def _table(rows, titles, cells, quality):
 
 
 def _breakable(name):
-    """A name that may be broken where its parts end."""
+    """Escapes a name and lets the browser break it after each of its parts."""
     return re.sub("([/:,=+])", r"\1<wbr>", html.escape(name))
 
 
 def _colours(rows):
-    """A colour for each name."""
+    """Returns a colour for each name."""
     import matplotlib
 
     shades = matplotlib.colormaps["tab10" if len(rows) <= 10 else "tab20"].colors
@@ -179,13 +181,13 @@ def _key(rows):
 
 
 def _legend(titles):
-    """What the columns mean, folded away."""
+    """Explains the columns, folded away."""
     items = "".join(f"<dt>{title}</dt><dd>{MEANINGS[title]}</dd>" for title in titles if title in MEANINGS)
     return f"<details><summary>What the columns say</summary><dl>{items}</dl><p>The best mean is bold.</p></details>"
 
 
 def _best(column, title):
-    """The best mean of a column, `None` where none is."""
+    """Returns the best mean of a column, or `None` if no value is better than another."""
     values = [value for _, value in column if value is not None]
     if not values or title == "minutes":
         return None
@@ -205,7 +207,7 @@ def _of_networks(runs, key, show):
 
 
 def _scatter(rows):
-    """Fréchet distance against the cost of an image in training."""
+    """Plots the Fréchet distance against the training time of an image."""
     points = {}
     for name, runs in rows.items():
         good = [run for run in runs if run.get("figures")]
@@ -229,7 +231,7 @@ def _scatter(rows):
 
 
 def _curves(rows):
-    """Fréchet distance over the minutes of training, a line a run."""
+    """Plots the Fréchet distance over the minutes of training, one line for each run."""
     if not any(len(run.get("curve", ())) > 1 for runs in rows.values() for run in runs):
         return None
 

@@ -1,4 +1,4 @@
-"""Ways to train side by side: the same data, budget and seeds, each run in a process of its own."""
+"""Trains and measures one run of a comparison, in a process of its own."""
 
 import dataclasses
 import json
@@ -17,22 +17,24 @@ from keras_gan.errors import UserError
 from keras_gan.storage.files import write_json
 from keras_gan.training import Options, Session, runs
 
-# Training images that samples are compared with: all of a large dataset would take longer than the training.
+# Number of training images that samples are compared with. All of a large dataset would take longer than the training.
 REFERENCE = 10_000
 
 
 def start(run: Run, folder: Path) -> dict:
-    """Trains and measures in a process of its own, or goes on with it, or reads what came of it before.
+    """Trains and measures a run in a process of its own.
+
+    If the folder holds an unfinished run, training goes on; if it holds a finished one, only its result is read.
 
     Args:
         run: what to train.
-        folder: gets the run folder `run`, `log.txt` and `result.json`.
+        folder: folder that gets the run folder `run`, `log.txt` and `result.json`.
 
     Returns:
-        what `work` writes; of a run that failed `{"failure": ...}`, which is tried again the next time.
+        the result that `work` writes. For a run that failed it is `{"failure": ...}`, and the next call tries again.
 
     Raises:
-        UserError: if the folder holds another run.
+        UserError: if the folder holds a run with other settings.
     """
     plan = json.loads(json.dumps(dataclasses.asdict(run)))
     if (folder / PLAN).exists() and json.loads((folder / PLAN).read_text()) != plan:
@@ -53,12 +55,12 @@ def start(run: Run, folder: Path) -> dict:
 def work(folder: Path) -> None:
     """Trains and measures the run of a folder, and writes `result.json`.
 
-    It holds what `measure` returns, and `failure`, `None` or why training ended early; `state`, what the watch called
-    the game at the end; `minutes` of training; `curve`, pairs of minutes and the Fréchet distance then;
-    `trained_per_second`, images, the first epoch left out where there are more.
+    The result holds what `measure` returns, and: `failure`, why training ended early, or `None`; `state`, the last
+    state of the health monitor; `minutes` of training; `curve`, pairs of minutes and the Fréchet distance at that time;
+    `trained_per_second`, images of training per second, as `_trained_per_second` counts them.
 
     Raises:
-        UserError: if another process trains there, or the settings do not fit the data.
+        UserError: if another process trains in the folder, or the settings do not fit the data.
     """
     run = Run(**json.loads((folder / PLAN).read_text()))
     session = Session(
@@ -91,7 +93,7 @@ def work(folder: Path) -> None:
 
 
 def _trained_per_second(session):
-    """Images a second, the first epoch left out where there are more: it holds the compilation of the step."""
+    """Returns images per second. If there are several epochs, it skips the first, which includes compiling the step."""
     minutes = [row["minutes"] for row in session.history]
     if not minutes:
         return 0.0
@@ -100,20 +102,21 @@ def _trained_per_second(session):
 
 
 def measure(gan, data, test, extractor, num: int, seed: int) -> dict:
-    """Quality and cost of a trained model.
+    """Measures quality and cost of a trained model.
 
     Args:
         gan: the `GAN`.
-        data, test: `datasets.ImageDataset`, what it was trained on and held-out images.
-        extractor: `metrics.Extractor`.
-        num: samples.
-        seed: of the labels that are drawn.
+        data: images that it was trained on.
+        test: held-out images.
+        extractor: gives the features that are compared.
+        num: number of samples.
+        seed: seed of the labels that are drawn.
 
     Returns:
-        `figures`, each with `samples`, `real` and `better` as `metrics.Figure` has them; `warnings` of these;
-        `held_out`, how many real images at most; `steps`; `parameters` and `flops`, of a forward pass of one image, of
-        both networks; `generated_per_second` in batches of 256; `peak_memory`, MiB of the process, `None` where it is
-        not known.
+        a dict of `figures`, each with `samples`, `real` and `better` as in `metrics.Figure`; `warnings` about them;
+        `held_out`, the largest number of real images in a figure; `steps`; `parameters` and `flops` (of a forward pass
+        of one image) of generator and discriminator; `generated_per_second`, in batches of 256; `peak_memory` of the
+        process in MiB, or `None` if it is not known.
     """
     labels = metrics.draw_labels(data, num, seed) if gan.num_classes else None
     gan.generate(min(num, 256), labels=None if labels is None else labels[:256])

@@ -1,4 +1,4 @@
-"""The handwritten digits of 8 x 8 pixels that scikit-learn carries: no download."""
+"""The handwritten digits of 8 x 8 pixels that come with scikit-learn, without a download."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from keras_gan.datasets.resizing import resize_all
 
 
 def load_digits(split, size):
-    import sklearn.datasets  # A second to import, which other data need not wait for.
+    import sklearn.datasets  # This takes a second to import, for which other datasets need not wait.
 
     if split not in ("train", "test"):
         raise NoSuchSplit(f"digits has the splits train and test, not {split}")

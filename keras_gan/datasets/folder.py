@@ -1,4 +1,4 @@
-"""A folder of images, or of class folders."""
+"""Images in a folder, or in folders that are named by class."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def load_folder(folder, split, size):
 
     name = folder.resolve().name
     folders = {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
-    # Else a class that is called "train" would pass for a split.
+    # All folders must be splits. Otherwise a class with the name "train" would be taken for one.
     if split in folders and folders <= SPLITS:
         folder = folder / split
     elif split != "train":

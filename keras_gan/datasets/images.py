@@ -1,7 +1,7 @@
-"""Images in memory as uint8, with their labels: what all loaders give.
+"""`ImageDataset`, which all loaders return: images in memory as uint8, with their labels.
 
-Source of the shuffle: `tf.random.experimental.index_shuffle`, a pseudo-random permutation without state, so that the
-order of the data is a function of (seed, epoch) and can be taken up at any step.
+The shuffle is `tf.random.experimental.index_shuffle`, a pseudo-random permutation without state. So the order of the
+data is a function of (seed, pass), and a resumed run can begin at any step.
 """
 
 import dataclasses
@@ -24,10 +24,10 @@ class NoSuchSplit(UserError):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageDataset:
-    """Images in memory, with labels or without.
+    """Images in memory, with or without labels.
 
     Attributes:
-        name: what it is called in run folders.
+        name: name of the dataset, which names run folders too.
         images: uint8 array `(N, height, width, channels)`.
         labels: int64 array `(N,)` in [0, num_classes), or `None`.
         class_names: a name for each label, or `None`.
@@ -43,15 +43,17 @@ class ImageDataset:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
         return self.images.shape[1:]
 
     @property
     def num_classes(self) -> int | None:
+        """Number of classes, `None` without labels."""
         return None if self.class_names is None else len(self.class_names)
 
     @property
     def fingerprint(self) -> str:
-        """Hexadecimal digest of images, labels and class names: the same data have the same."""
+        """Hexadecimal digest of images, labels and class names, the same for the same data."""
         digest = hashlib.blake2b(digest_size=16)
         for part in (self.images, self.labels):
             if part is not None:
@@ -61,27 +63,35 @@ class ImageDataset:
         return digest.hexdigest()
 
     def steps(self, batch_size: int) -> int:
-        """Whole batches in a pass; raises `UserError` if not one can be had."""
+        """Returns the number of whole batches in a pass; raises `UserError` if there are too few images for one."""
         if not 1 <= batch_size <= len(self):
             raise UserError(f"batch size {batch_size} does not fit {self.name}: it has {len(self):,} images")
         return len(self) // batch_size
 
     def draw(self, num: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
-        """Images, as many as there are at most, and their labels or `None`: the first batch of that size."""
+        """Draws at most `num` images, with their labels or `None`.
+
+        They are the first batch of that size in `batches` with the same seed.
+        """
         rows = self._rows(tf.range(min(num, len(self)), dtype="int64"), seed, 0).numpy()
         return self.images[rows], None if self.labels is None else self.labels[rows]
 
     def batches(self, batch_size: int, seed: int = 0, start_step: int = 0) -> tf.data.Dataset:
-        """An endless stream of whole batches, completely shuffled anew each pass: give `fit()` `steps_per_epoch`.
+        """Returns an endless stream of whole batches, completely shuffled anew in each pass.
+
+        `fit()` needs `steps_per_epoch` with it.
 
         Args:
-            batch_size: images a batch, at most `len(self)`.
-            seed: int; the order is a function of it and of the pass.
-            start_step: batches to leave out, as if they had been read already.
+            batch_size: number of images in a batch, at most `len(self)`.
+            seed: int; the order is a function of it and of the number of the pass.
+            start_step: number of batches to skip, as if they had been read already.
 
         Returns:
-            a dataset of uint8 images `(batch_size, height, width, channels)`, with int64 labels `(batch_size,)` where
-            there are labels.
+            a dataset of uint8 images `(batch_size, height, width, channels)`, with int64 labels `(batch_size,)` if the
+            data have labels.
+
+        Raises:
+            UserError: if there are fewer images than `batch_size`.
         """
         steps = self.steps(batch_size)
         images = tf.constant(self.images)
@@ -96,20 +106,20 @@ class ImageDataset:
         return stream(read, start_step)
 
     def _rows(self, positions, seed, number):
-        """Rows at positions, int64 tensors, of the shuffled pass of a number."""
+        """Returns which rows stand at `positions` of the shuffled pass with this number, as int64 tensors."""
         key = tf.stack([tf.constant(seed, "int64"), tf.cast(number, "int64")])
         last = tf.constant(len(self) - 1, "int64")
         return tf.random.experimental.index_shuffle(positions, seed=key, max_index=last)
 
 
 def stream(read, start_step: int = 0) -> tf.data.Dataset:
-    """An endless dataset of what `read` gives for each step: data that are drawn or looked up as a function of it.
+    """Returns an endless dataset of the batches that `read` draws or looks up for each step.
 
     Args:
-        read: function of an int64 scalar tensor, the step, in TensorFlow operations; returns a batch.
-        start_step: int >= 0, the first step, so that a resumed run goes on where it was.
+        read: function of the step, an int64 scalar tensor, that returns a batch. It must use TensorFlow operations.
+        start_step: int >= 0, the first step; a resumed run gives its own.
     """
-    # There is nothing to tune, and to end the thread that would takes up to ten seconds, at the end of each `fit()`.
+    # There is nothing to tune here, and ending the tuning thread takes up to ten seconds at the end of each `fit()`.
     options = tf.data.Options()
     options.autotune.enabled = False
     steps = tf.data.Dataset.range(start_step, np.iinfo("int64").max)
@@ -117,16 +127,17 @@ def stream(read, start_step: int = 0) -> tf.data.Dataset:
 
 
 def from_arrays(images, labels=None, class_names=None, name: str = "arrays") -> ImageDataset:
-    """Images and labels of your own.
+    """Makes a dataset of images and labels of your own.
 
     Args:
         images: uint8 array in [0, 255] or float array in [-1, 1], `(N, height, width, channels)` or
-            `(N, height, width)`.
-        labels: `None` or ints `(N,)` from 0.
-        class_names: a name for each label; the labels themselves when `None`.
+            `(N, height, width)`, with 1 to 4 channels.
+        labels: ints `(N,)` from 0 on, or `None`.
+        class_names: a name for each class; when `None`, the numbers are the names.
+        name: name of the dataset.
 
     Raises:
-        UserError: if a shape, type or range is another one, or a value is not a number.
+        UserError: if a shape, type or range is another one, or a value is not finite.
     """
     images = np.asarray(images)
     if images.ndim == 3:
@@ -153,7 +164,11 @@ def from_arrays(images, labels=None, class_names=None, name: str = "arrays") -> 
 
 
 def split(data: ImageDataset, every: int) -> tuple[ImageDataset, ImageDataset]:
-    """Two datasets: each so many-th image, and the rest."""
+    """Splits a dataset into two: one image in `every`, and the rest.
+
+    Raises:
+        UserError: if there are fewer images than `every`.
+    """
     chosen = np.arange(len(data)) % every == every - 1
     if not chosen.any():
         raise UserError(f"{data.name} has too few images to hold any out of the training: {len(data)}; set hold_out=0")
@@ -166,7 +181,7 @@ def split(data: ImageDataset, every: int) -> tuple[ImageDataset, ImageDataset]:
 
 
 def check_alike(train: ImageDataset, held_out: ImageDataset) -> None:
-    """Raises `UserError` if held-out images have another shape or other classes than those to train on."""
+    """Raises `UserError` if held-out images have another shape or other classes than the training images."""
     if held_out.image_shape != train.image_shape:
         raise UserError(
             f"the held-out images of {train.name} are {held_out.image_shape}, those to train on {train.image_shape}"

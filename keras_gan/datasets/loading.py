@@ -1,4 +1,4 @@
-"""Images by name, or from a folder."""
+"""Loads images by the name of a dataset, or from a folder."""
 
 from pathlib import Path
 
@@ -18,15 +18,15 @@ def load(
     """Loads images by name or from a folder.
 
     Args:
-        name_or_path: `digits` (1,797 handwritten digits of 8x8 that scikit-learn carries; every sixth is the test
-            split), the name of a TFDS image dataset, or a folder of images or of class folders.
-        split: "train", "test" or what the dataset calls its splits. A folder may hold split folders.
-        image_size: height and width to resize to, one int for both; needed where the images differ in size.
-        data_dir: where TFDS keeps its datasets; `TFDS_DATA_DIR` or `~/tensorflow_datasets` when `None`.
+        name_or_path: `digits` (1,797 handwritten digits of 8x8 pixels that come with scikit-learn; every sixth is in
+            the test split), the name of a TFDS image dataset, or a folder of images or of class folders.
+        split: "train", "test" or another split of the dataset. A folder may hold a folder for each split.
+        image_size: height and width to resize to, or one int for both; needed if the images differ in size.
+        data_dir: folder in which TFDS keeps its datasets; `TFDS_DATA_DIR` or `~/tensorflow_datasets` when `None`.
 
     Raises:
-        UserError: if there is no such dataset, folder or split (`NoSuchSplit`), what it holds are not images, or they
-            take over 8 GiB.
+        UserError: if there is no such dataset, folder or split (`NoSuchSplit`), if it does not hold images, or if the
+            images take over 8 GiB.
         OSError: if an image file cannot be read.
         ConnectionError: if the dataset would have to be downloaded and there is no network.
     """
@@ -37,17 +37,24 @@ def load(
         return load_digits(split, size)
     if Path(name_or_path).is_dir():
         return load_folder(Path(name_or_path), split, size)
-    # What is left is a TFDS name, at most with a configuration: name/config.
+    # Only the name of a TFDS dataset is left, with or without a configuration: name/config.
     if name_or_path.startswith((".", "/", "~")) or name_or_path.endswith("/") or name_or_path.count("/") > 1:
         raise UserError(f"no folder {name_or_path}")
     return load_tfds(name_or_path, split, size, data_dir)
 
 
 def load_held_out(train: ImageDataset, name_or_path: str, image_size=None) -> ImageDataset | None:
-    """The test split that goes with a training split, or the validation split, or `None` where there is neither.
+    """Loads the test split that belongs to a training split, or else its validation split.
+
+    Args:
+        train: the training split.
+        name_or_path, image_size: as for `load`.
+
+    Returns:
+        the images, or `None` if there is neither split.
 
     Raises:
-        UserError: as `load` does; if the shape of images or the classes are others than those of `train`.
+        UserError: as `load` does, or if the images have another shape or other classes than those of `train`.
     """
     for name in HELD_OUT:
         try:
@@ -62,18 +69,18 @@ def load_held_out(train: ImageDataset, name_or_path: str, image_size=None) -> Im
 def load_with_held_out(
     name_or_path: str, image_size=None, hold_out: int = 6
 ) -> tuple[ImageDataset, ImageDataset | None, str | None]:
-    """Training images, images that are never trained on, and where the latter come from.
+    """Loads training images, and held-out images that must never be trained on.
 
     Args:
-        name_or_path, image_size: as `load` takes them.
-        hold_out: where the data have no test split, each so many-th image is held out; 0 holds out none.
+        name_or_path, image_size: as for `load`.
+        hold_out: if the data have no test split, one image in so many is held out; 0 holds out none.
 
     Returns:
-        the training images, the held-out ones or `None`, and where these are from: `test split`, `one image in 6` or
-        `None`.
+        the training images, the held-out images or `None`, and a text that says where these are from: `test split`,
+        `one image in 6` or `None`.
 
     Raises:
-        UserError: as `load` and `load_held_out` do; if there are too few images to hold out any.
+        UserError: as `load` and `load_held_out` do, or if there are too few images to hold out any.
     """
     train = load(name_or_path, image_size=image_size)
     held_out = load_held_out(train, name_or_path, image_size)
@@ -83,7 +90,11 @@ def load_with_held_out(
 
 
 def hold_out_of(data: ImageDataset, hold_out: int) -> tuple[ImageDataset, ImageDataset | None, str | None]:
-    """As `load_with_held_out`, of images that have no test split."""
+    """Holds out one image in `hold_out`, 0 for none; returns the same as `load_with_held_out`.
+
+    Raises:
+        UserError: if there are too few images to hold out any.
+    """
     if not hold_out:
         return data, None, None
     held_out, rest = split(data, hold_out)
@@ -91,7 +102,7 @@ def hold_out_of(data: ImageDataset, hold_out: int) -> tuple[ImageDataset, ImageD
 
 
 def available(data_dir: str | None = None) -> dict[str, str]:
-    """Names that `load` takes without a download, each with where it comes from."""
+    """Returns the names that `load` takes without a download, each with the place where the data are."""
     import tensorflow_datasets as tfds
 
     root = Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()

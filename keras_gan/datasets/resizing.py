@@ -1,4 +1,4 @@
-"""Images of another size."""
+"""Resizes images."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,7 +9,7 @@ def resize_all(images, size):
 
 
 def resize(image, size):
-    """The largest centred crop of the wanted proportions, resized with antialiasing; uint8 in, uint8 out."""
+    """Resizes the largest centred crop that has the wanted proportions, with antialiasing; uint8 in, uint8 out."""
     if size is None:
         return image
     height, width = tf.unstack(tf.cast(tf.shape(image)[:2], "float32"))

@@ -1,4 +1,4 @@
-"""SavedModels for TensorFlow and TF Serving, and models of any form to sample from."""
+"""Writes SavedModels for TensorFlow and TF Serving, and loads models of any form to sample from."""
 
 from keras_gan.export.loading import SavedGAN, load
 from keras_gan.export.saved_model import INFO, export_next, export_saved_model, next_version

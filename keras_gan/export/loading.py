@@ -1,4 +1,4 @@
-"""Models to sample from, whatever form they are in."""
+"""Loads models of any form to sample from."""
 
 import itertools
 import json
@@ -20,17 +20,17 @@ logger = logging.getLogger(__name__)
 
 
 def load(path):
-    """A model to sample from, whatever form it is in.
+    """Loads a model of any form to sample from.
 
     Args:
-        path: a run folder of the command line (its `model.keras`, or else its newest checkpoint), a `.keras` file, or a
-            SavedModel folder (or a folder of its versions).
+        path: a run folder (its `model.keras` is loaded, or else its newest checkpoint), a `.keras` file, or the folder
+            of a SavedModel (or of its versions).
 
     Returns:
-        a `GAN`, or for SavedModels a `SavedGAN`: both have `generate` and `num_classes`.
+        a `GAN`, or a `SavedGAN` for a SavedModel. Both have `generate`, `num_classes` and `sample_shape`.
 
     Raises:
-        UserError: if it is none of these.
+        UserError: if the path is none of these, or the model cannot be loaded.
     """
     path = Path(path)
     if path.is_file():
@@ -59,16 +59,19 @@ def _load_file(file):
 
 
 class SavedGAN:
-    """A SavedModel of this package, loaded to sample from, with `generate` as `keras_gan.GAN` has it.
+    """A SavedModel of this package, loaded to sample from; its `generate` is that of `keras_gan.GAN`.
 
     Args:
-        folder: the SavedModel, or a folder of numbered versions, of which the last is taken.
+        folder: the SavedModel, or a folder of numbered versions, of which the last is loaded.
 
     Attributes:
+        latent_dim: length of the latents.
+        num_classes: number of classes, `None` when unconditional.
+        sample_shape, image_shape: shape of one sample.
         class_names: a name for each class; empty if they are not known.
 
     Raises:
-        UserError: if it is no SavedModel with these signatures.
+        UserError: if the folder holds no SavedModel of this package, or a damaged one.
     """
 
     def __init__(self, folder):
@@ -88,11 +91,11 @@ class SavedGAN:
             raise UserError(f"cannot load the SavedModel {folder}: it is incomplete or damaged") from error
 
     def generate(self, num: int, labels=None, seed: int = 0, truncation: float | None = None) -> np.ndarray:
-        """As `GAN.generate`, with whole labels only."""
+        """Draws samples as `GAN.generate` does, but takes no mixtures of classes as labels."""
         return sample(self.generate_from_latents, num, labels, seed, truncation, self.latent_dim, self.num_classes)
 
     def generate_from_latents(self, latents, labels=None) -> np.ndarray:
-        """As `GAN.generate_from_latents`, with whole labels only."""
+        """Makes samples as `GAN.generate_from_latents` does, but takes no mixtures of classes as labels."""
         inputs = {"latents": tf.constant(latents, "float32")}
         if labels is not None:
             if not np.isin(labels, (0.0, 1.0)).all():

@@ -1,18 +1,18 @@
-"""SavedModels: what TensorFlow and TF Serving run without this package.
+"""Writes SavedModels, which TensorFlow and TF Serving run without this package.
 
 Signatures (N is any number of rows; each output has N rows, so servers may batch requests):
 
 - `generate`, also `serving_default`: `seed` int64 `(N,)` [and `label` int64 `(N,)`] -> `image` uint8 `(N, h, w, c)`.
-  A row depends on its own seed and label alone, whatever the batch, and is what `GAN.generate` gives. Sums in another
-  order, of another batch size or machine, may round a pixel to the level beside it.
+  A row depends only on its own seed and label, whatever the batch, and is the image that `GAN.generate` returns.
+  Rounding may move a pixel by one level, because another batch size or machine computes sums in another order.
 - `generate_from_latents`: `latents` float32 `(N, latent_dim)` [and `label`] -> `image`.
-- `generate_png`: as `generate` -> `image_bytes` string `(N,)`.
-- `discriminate`: `image` uint8 [and `label`] -> `logit` float32 `(N,)`, the mean over patches and heads. A packed
-  discriminator, which judges no sample by itself, has none.
+- `generate_png`: inputs of `generate` -> `image_bytes` string `(N,)`.
+- `discriminate`: `image` uint8 [and `label`] -> `logit` float32 `(N,)`, the mean over patches and heads. A model with a
+  packed discriminator does not have it, because that discriminator judges no sample by itself.
 
-More than 10,000 rows, a label out of range and latents that are not finite are errors (`INVALID_ARGUMENT`).
+More than 10,000 rows, a label out of range, and latents that are not finite are errors (`INVALID_ARGUMENT`).
 
-Models of anything but images have `sample` float32 in place of `image`, and no `generate_png`.
+Models of data other than images have `sample` float32 in place of `image`, and no `generate_png`.
 """
 
 import errno
@@ -31,7 +31,7 @@ from keras_gan.sampling import is_image, latents_of_seeds, to_float, to_uint8
 from keras_gan.storage.checkpoints import is_finite
 from keras_gan.storage.files import written_aside
 
-# TF Serving leaves this folder of a SavedModel alone.
+# TF Serving does not read this folder of a SavedModel, except for its own warm-up requests.
 INFO = Path("assets.extra") / "keras_gan.json"
 
 
@@ -40,8 +40,8 @@ def export_saved_model(gan, folder, class_names=()) -> None:
 
     Args:
         gan: a `keras_gan.GAN`.
-        folder: where; it must not exist, or be empty. Written aside and moved into place.
-        class_names: a name for each class, if they have some: kept beside the model, for `SavedGAN.class_names`.
+        folder: folder of the SavedModel; it must be missing or empty. It appears only when it is complete.
+        class_names: a name for each class, or nothing; stored beside the model, for `SavedGAN.class_names`.
 
     Raises:
         UserError: if the folder is not empty, or weights are NaN or infinite.
@@ -52,7 +52,7 @@ def export_saved_model(gan, folder, class_names=()) -> None:
     if not is_finite(gan):
         raise UserError("weights are NaN or infinite, so nothing was exported: take an earlier checkpoint")
     discriminator = float32_copy(gan.discriminator)
-    # It finds the variables in the endpoints; those of tracked models it would write a second time.
+    # No model is tracked: the archive finds the variables in the endpoints, and would write tracked ones a second time.
     archive = keras.export.ExportArchive()
     endpoints = _endpoints(gan, discriminator)
     for name, (function, inputs) in endpoints.items():
@@ -72,10 +72,10 @@ def export_saved_model(gan, folder, class_names=()) -> None:
 
 
 def _endpoints(gan, discriminator):
-    """Name of each signature -> its function and the specs of its inputs."""
+    """Returns for the name of each signature its function and the specs of its inputs."""
     generator, num_classes, latent_dim, shape = gan.ema_generator, gan.num_classes, gan.latent_dim, gan.sample_shape
     of_images = is_image(shape)
-    # A model that was never compiled has no loss.
+    # A model that was never compiled has no loss, so its logits are taken as scores.
     score = gan.adversarial_loss.score if gan.compiled else lambda logits: logits
     key = "image" if of_images else "sample"
 
@@ -120,7 +120,7 @@ def _endpoints(gan, discriminator):
         "generate": (generate, seed),
         "generate_from_latents": (generate_from_latents, latents),
     }
-    if of_images and shape[-1] <= 4:  # As PNG has them.
+    if of_images and shape[-1] <= 4:  # PNG has at most 4 channels.
         endpoints["generate_png"] = (generate_png, seed)
     if packing_of(discriminator) == 1:
         endpoints["discriminate"] = (discriminate, sample)
@@ -128,20 +128,23 @@ def _endpoints(gan, discriminator):
 
 
 def next_version(folder) -> Path:
-    """The next free `folder/1`, `folder/2` ..., as TF Serving numbers versions."""
+    """Returns the next free path of `folder/1`, `folder/2` ..., as TF Serving numbers versions."""
     versions = [int(path.name) for path in Path(folder).glob("*") if path.name.isdigit()]
     return Path(folder) / str(max(versions, default=0) + 1)
 
 
 def export_next(gan, folder, class_names=()) -> Path:
-    """Exports as the next version of a folder; another process may be doing the same.
+    """Exports a GAN as the next version of a folder, safely if another process does the same.
 
     Args:
-        gan, class_names: as `export_saved_model` takes them.
-        folder: of the versions.
+        gan, class_names: as for `export_saved_model`.
+        folder: folder of the versions.
 
     Returns:
-        the SavedModel's folder.
+        folder of the SavedModel.
+
+    Raises:
+        UserError: if weights are NaN or infinite.
     """
     while True:
         version = next_version(folder)

@@ -1,4 +1,4 @@
-"""What TF Serving reads beside a SavedModel: warm-up requests, and files of configuration.
+"""Writes the files that TF Serving reads beside a SavedModel: warm-up requests and configuration.
 
 Sources: https://www.tensorflow.org/tfx/serving/saved_model_warmup, .../serving_config.
 """
@@ -14,9 +14,9 @@ from keras_gan.errors import UserError
 
 WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
 MODELS, BATCHING, COMPOSE = "models.config", "batching.config", "docker-compose.yml"
-# The rows of the requests that warm a model up; the last is what the server computes at once.
+# Numbers of rows in the requests that warm a model up. The last is the number that the server computes at once.
 BATCH_SIZES = (1, 8, 32)
-# Larger requests are computed in parts.
+# Largest number of rows in a request. The server computes large requests in parts.
 MAX_ROWS = 10_000
 
 BATCHING_TEXT = f"""\
@@ -52,7 +52,8 @@ def write_warmup(saved_model, signatures: dict) -> None:
 
     Args:
         saved_model: folder of the SavedModel.
-        signatures: name of each signature -> its inputs, a list of `tf.TensorSpec` whose first dimension is the rows.
+        signatures: for the name of each signature its inputs, a list of `tf.TensorSpec`. Their first dimension is the
+            number of rows.
     """
     path = Path(saved_model) / WARMUP
     path.parent.mkdir(exist_ok=True)
@@ -69,24 +70,25 @@ def write_warmup(saved_model, signatures: dict) -> None:
 
 
 def models_in(root) -> list[str]:
-    """Names of the folders that hold numbered SavedModels, in order."""
+    """Returns the names of the folders that hold numbered SavedModels, in order."""
     found = {path.parent.parent.name for path in Path(root).glob("*/*/saved_model.pb") if path.parent.name.isdigit()}
     return sorted(found)
 
 
 def write_config(root, base: str = "/models") -> list[Path]:
-    """Writes what `tensorflow_model_server` and Docker Compose need to serve all models of a folder.
+    """Writes the files that `tensorflow_model_server` and Docker Compose need to serve all models of a folder.
+
+    If `models.config` exists, its settings of a model, such as which versions to load, are kept.
 
     Args:
         root: folder of models, `<name>/<version>/saved_model.pb`.
-        base: where the server finds the folder; Docker Compose mounts it there.
+        base: path at which the server finds the folder; Docker Compose mounts it there.
 
     Returns:
-        the files: models, batching, Docker Compose. What `models.config` says of a model already, such as which
-        versions to load, stays.
+        the files: models, batching, Docker Compose.
 
     Raises:
-        UserError: if there is no model, or `models.config` is there and cannot be read.
+        UserError: if there is no model, or `models.config` exists and cannot be read.
     """
     names = models_in(root)
     if not names:
@@ -108,7 +110,7 @@ def write_config(root, base: str = "/models") -> list[Path]:
 
 
 def _models_before(path):
-    """Entries of a `models.config` by name."""
+    """Returns the entries of a `models.config` by name, none if there is no such file."""
     config = model_server_config_pb2.ModelServerConfig()
     if path.exists():
         try:

@@ -1,4 +1,4 @@
-"""Metrics: features of an extractor -> statistics -> distances, each usable alone."""
+"""Metrics: an extractor gives features, features give statistics, and these give distances. Each can be used alone."""
 
 from keras_gan.metrics.distances import (
     classifier_score,

@@ -1,7 +1,7 @@
-"""How far generated samples are from real ones, as functions of features or predictions: NumPy in, floats out.
+"""Distances of generated samples from real ones, as functions of features or predictions: NumPy in, floats out.
 
-Real comes before fake. Features are float arrays `(N, D)` of any extractor; a figure means something only beside the
-same figure of the same extractor, N and data. Arrays of another shape, or with NaN, are a `UserError`.
+Real comes before fake. Features are float arrays `(N, D)` of any extractor. A figure can be compared only with the same
+figure of the same extractor, N and data. Arrays of another shape, or with NaN, raise a `UserError`.
 """
 
 import numpy as np
@@ -11,15 +11,15 @@ from keras_gan.metrics.statistics import GaussianStatistics, statistics_of
 
 
 def frechet_distance(real: np.ndarray | GaussianStatistics, fake: np.ndarray | GaussianStatistics) -> float:
-    """Squared Fréchet distance of the Gaussians of two sets of features, at least 0.
+    """Computes the squared Fréchet distance between Gaussians that are fitted to two sets of features, at least 0.
 
-    |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)). With Inception features it is called FID.
+    It is |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)). With Inception features it is called FID.
 
     Args:
         real, fake: features `(N, D)`, or their statistics.
 
     Raises:
-        UserError: if there are not more samples than features, for then a covariance is singular.
+        UserError: if there are not more samples than features, because a covariance would then be singular.
 
     Source: Heusel et al., arXiv:1706.08500, equation 6.
     """
@@ -31,7 +31,7 @@ def frechet_distance(real: np.ndarray | GaussianStatistics, fake: np.ndarray | G
                 f"the Fréchet distance needs more samples than the {len(statistics.mean)} features, "
                 f"got {statistics.count} {name} ones"
             )
-    # tr((S1 S2)^(1/2)) by the symmetric product, whose eigenvalues stay real and not negative.
+    # tr((S1 S2)^(1/2)) is computed from the symmetric product, whose eigenvalues are real and not negative.
     values, vectors = np.linalg.eigh(real.covariance)
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     product = np.linalg.eigvalsh(root @ fake.covariance @ root)
@@ -42,17 +42,22 @@ def frechet_distance(real: np.ndarray | GaussianStatistics, fake: np.ndarray | G
 def kernel_distance(
     real: np.ndarray, fake: np.ndarray, subset_size: int = 1000, subsets: int = 100, seed: int = 0
 ) -> tuple[float, float]:
-    """Kernel distance (KID): unbiased squared maximum mean discrepancy, kernel (x.y / D + 1)^3, may be negative.
+    """Computes the kernel distance (KID), the unbiased squared maximum mean discrepancy; it may be negative.
+
+    The kernel is (x.y / D + 1)^3.
 
     Args:
         real, fake: features `(N, D)`.
-        subset_size: samples of each a subset. If there are no more, the distance is that of all, and subsets of half
-            of them tell its error.
-        subsets: how many are drawn, without replacement within one, at least 2.
-        seed: int >= 0, of the draws.
+        subset_size: number of real and of fake samples in a subset. If there are not more samples than that, the
+            distance is computed from all of them, and subsets of half of them are used for its error.
+        subsets: int >= 2, number of subsets, each drawn without replacement.
+        seed: int >= 0, seed of the draws.
 
     Returns:
-        mean over subsets, and its standard error as another draw of all samples would show it.
+        the mean over subsets, and its standard error: how much it would differ with another draw of all samples.
+
+    Raises:
+        UserError: if there are fewer than 4 samples, or subsets are too small or too few.
 
     Source: Bińkowski et al., arXiv:1801.01401, section 4; the error: the delete-d jackknife of Shao and Wu, "A General
     Theory for Jackknife Variance Estimation" (1989), with the smaller number of samples.
@@ -77,22 +82,26 @@ def kernel_distance(
 
 
 def prdc(real: np.ndarray, fake: np.ndarray, neighbours: tuple[int, int] = (3, 5)) -> dict[str, float]:
-    """Improved precision and recall, density and coverage.
+    """Computes improved precision and recall, density and coverage.
 
-    A sample's reach is the distance to its k-th neighbour among its own kind. Precision: fakes within reach of a real
-    sample. Recall: real samples within reach of a fake one. Density: real samples within whose reach a fake is, on
-    average, divided by k, so that an outlier among the real counts little. Coverage: real samples within whose reach
-    there is a fake.
+    The reach of a sample is the distance to its k-th neighbour among its own kind.
+
+    - Precision is the share of fakes that lie within reach of a real sample.
+    - Recall is the share of real samples that lie within reach of a fake.
+    - Density is the mean number of real samples within whose reach a fake lies, divided by k. So an outlier among the
+      real samples counts little.
+    - Coverage is the share of real samples that have a fake within their reach.
 
     Args:
         real, fake: features `(N, D)`.
         neighbours: k of precision and recall, and k of density and coverage.
 
     Returns:
-        `precision`, `recall` and `coverage` in [0, 1], `density` from 0 to about 1 and above.
+        a dict of `precision`, `recall` and `coverage` in [0, 1], and of `density`, which is at least 0 and may be
+        above 1.
 
     Raises:
-        UserError: if there are no more than k samples.
+        UserError: if there are not more than k samples.
 
     Source: precision and recall: Kynkäänniemi et al., arXiv:1904.06991, equations 1 and 2, k = 3; density and coverage:
     Naeem et al., arXiv:2002.09797, equations 3 and 4, k = 5.
@@ -122,21 +131,24 @@ def prdc(real: np.ndarray, fake: np.ndarray, neighbours: tuple[int, int] = (3, 5
 
 
 def are_probabilities(rows: np.ndarray) -> bool:
-    """Whether an array is `(N, classes)`, not negative, and its rows sum to 1."""
+    """Whether an array `(N, classes)` holds no negative number and its rows sum to 1."""
     return rows.ndim == 2 and not (rows < 0).any() and bool((np.abs(rows.sum(axis=1) - 1.0) <= 1e-2).all())
 
 
 def classifier_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float, float]:
-    """Exponential of the mean divergence of predictions from their mean, from 1 to the number of classes.
+    """Computes the exponential of the mean divergence of predictions from their mean, in [1, number of classes].
 
     With Inception's predictions it is called Inception score.
 
     Args:
         probabilities: `(N, classes)`, rows that sum to 1.
-        splits: parts, drawn at random, for which it is computed apart.
+        splits: number of random parts for each of which it is computed.
 
     Returns:
-        mean over splits, and their standard deviation.
+        the mean over the parts, and their standard deviation.
+
+    Raises:
+        UserError: if these are not probabilities, or there are fewer rows than splits.
 
     Source: Salimans et al., arXiv:1606.03498, section 4.
     """
@@ -147,7 +159,7 @@ def classifier_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float
         raise UserError("the classifier score needs class probabilities (N, classes): rows that sum to 1, no logits")
     if len(probabilities) < splits:
         raise UserError(f"the classifier score needs at least {splits} samples, got {len(probabilities)}")
-    # Rows may come class by class.
+    # Rows may be sorted by class, and then parts would not be alike without a shuffle.
     probabilities = np.random.default_rng(0).permutation(probabilities)
     scores = []
     for part in np.array_split(probabilities, splits):
@@ -156,14 +168,17 @@ def classifier_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float
 
 
 def modes(real_counts: np.ndarray, fake_counts: np.ndarray) -> tuple[int, float]:
-    """Modes that the samples reach, and the divergence of their frequencies from the real ones in nats.
+    """Counts the modes that samples reach, and compares their frequencies with those of the data.
 
     Args:
-        real_counts: counts or frequencies of each mode in the data `(modes,)`, all above 0.
-        fake_counts: counts of each mode among the samples `(modes,)`.
+        real_counts: counts or frequencies of the modes in the data, `(modes,)`, all above 0.
+        fake_counts: counts of the modes among the samples, `(modes,)`.
 
     Returns:
-        number of modes with at least one sample, and KL(fake || real).
+        the number of modes with at least one sample, and KL(fake || real) in nats.
+
+    Raises:
+        UserError: if the arrays do not fit each other or hold wrong counts.
 
     Source: Srivastava et al. (VEEGAN), arXiv:1705.07761, section 4; Lin et al. (PacGAN), arXiv:1712.04086, section 4.
     """
@@ -182,10 +197,14 @@ def modes(real_counts: np.ndarray, fake_counts: np.ndarray) -> tuple[int, float]
 
 
 def nearest_neighbours(train: np.ndarray, samples: np.ndarray, neighbours: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """The training rows that samples are nearest to, against memorisation.
+    """Finds the training rows that are nearest to each sample, to show whether samples are memorised.
+
+    Args:
+        train, samples: features `(M, D)` and `(N, D)`.
+        neighbours: number of training rows for each sample.
 
     Returns:
-        Euclidean distances float `(N, neighbours)`, nearest first, and indices into `train` int `(N, neighbours)`.
+        Euclidean distances, float `(N, neighbours)`, nearest first, and indices into `train`, int `(N, neighbours)`.
     """
     train, samples = _pair(train, samples)
     return _index(train, neighbours).kneighbors(samples)
@@ -212,7 +231,7 @@ def _check_alike(real, fake):
 
 
 def _discrepancy(x, y):
-    """Unbiased squared maximum mean discrepancy."""
+    """Computes the unbiased squared maximum mean discrepancy."""
     within = sum((k.sum() - np.trace(k)) / (len(k) * (len(k) - 1)) for k in (_kernel(x, x), _kernel(y, y)))
     return within - 2.0 * _kernel(x, y).mean()
 
@@ -224,13 +243,13 @@ def _kernel(x, y):
 
 
 def _reaches(features, neighbours):
-    """Distances of each row to its nearest others, `(N, neighbours)`."""
+    """Returns the distances of each row to its nearest other rows, `(N, neighbours)`."""
     if len(features) <= neighbours:
         raise UserError(f"need more than {neighbours} samples, got {len(features)}")
     return _index(features, neighbours).kneighbors()[0]
 
 
 def _index(features, neighbours):
-    from sklearn.neighbors import NearestNeighbors  # A second to import, which the command line need not wait for.
+    from sklearn.neighbors import NearestNeighbors  # This takes a second to import; most commands need not wait for it.
 
     return NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(features)

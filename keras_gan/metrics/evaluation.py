@@ -1,4 +1,4 @@
-"""All figures of a set of samples, each beside the same figure of held-out real images."""
+"""Computes all figures of a set of samples, each beside the same figure of held-out real images."""
 
 import contextlib
 import dataclasses
@@ -11,7 +11,7 @@ from keras_gan.metrics import distances
 from keras_gan.metrics.features import Extractor, train_classifier
 from keras_gan.metrics.statistics import statistics_of
 
-# Fewer samples a feature than this, and a covariance is mostly noise.
+# With fewer samples than this for each feature, a covariance is mostly noise.
 ENOUGH = 10
 CAS_STEPS = 600
 
@@ -21,13 +21,13 @@ class Figure:
     """One number about the samples.
 
     Attributes:
-        name: what it is.
-        samples: of the generated samples.
-        real: of held-out real images in their place, `None` where it makes no sense.
-        better: "lower", "higher" or "nearer", to the real figure.
-        num_samples, num_real: how many images each is of.
-        error, real_error: of both, `None` where there is none: the standard error of KID, the standard deviation over
-            splits of the classifier score.
+        name: name of the figure.
+        samples: its value for the generated samples.
+        real: its value for held-out real images in their place, `None` if that makes no sense.
+        better: which values are better: "lower", "higher", or "nearer" to the real figure.
+        num_samples, num_real: numbers of images from which the two values are computed.
+        error, real_error: errors of the two values, or `None`: the standard error of KID, or the standard deviation
+            over splits of the classifier score.
     """
 
     name: str
@@ -47,9 +47,9 @@ class Report:
     Attributes:
         figures: list of `Figure`.
         conditions: extractor with its hash, resizer, reference, seed.
-        warnings: what makes a figure doubtful.
-        neighbours: training images nearest to the first samples, uint8 `(rows, columns, height, width, channels)`, each
-            row's first image being the sample.
+        warnings: reasons to doubt a figure.
+        neighbours: some samples with their nearest training images, uint8
+            `(samples, 1 + neighbours, height, width, channels)`. The first image of each row is the sample.
     """
 
     figures: list
@@ -61,19 +61,21 @@ class Report:
 def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0, with_cas: bool = True) -> Report:
     """Measures samples against a dataset.
 
+    A figure for which there are too few images is left out, and a warning says so.
+
     Args:
-        train: `datasets.ImageDataset`, the reference.
-        test: `datasets.ImageDataset`, held-out images of the same kind, measured as if they were samples: as many as
-            there are samples, if there are so many.
+        train: training images, the reference.
+        test: held-out images of the same kind. They are measured as if they were samples, and as many of them as there
+            are samples if possible.
         images: samples, uint8 `(N, height, width, channels)`.
-        labels: ints `(N,)`, the classes asked for, or `None`.
-        extractor: `features.Extractor`.
-        seed: of the subsets that some figures draw.
-        with_cas: whether the classifiers are trained that CAS takes, which is most of the time; there must be labels.
+        labels: ints `(N,)`, the classes that the samples were asked for, or `None`.
+        extractor: gives the features that are compared.
+        seed: int >= 0, seed of the subsets that some figures draw.
+        with_cas: whether to compute the classification accuracy score, which needs labels. It takes most of the time,
+            because it trains two classifiers.
 
     Raises:
-        UserError: if shapes or classes differ, or all samples are one image. A figure for which there are too few
-            images is left out, with a warning.
+        UserError: if shapes or classes differ, or all samples are the same image.
     """
     if labels is not None and len(labels) != len(images):
         raise UserError(f"need a label for each image, got {len(labels)} for {len(images)}")
@@ -83,7 +85,7 @@ def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0, 
     if (images == images[0]).all():
         raise UserError("all samples are the same image: there is nothing to measure")
     reference, _ = extractor(train.images)
-    # As many real images as there are samples: most figures depend on the number.
+    # Most figures depend on the number of images, so as many real images are taken as there are samples.
     rows, held_out = (_some(len(data), len(images), seed) for data in (train, test))
     held_out_labels = None if test.labels is None else test.labels[held_out]
     parties = [_Party(images, labels, extractor), _Party(test.images[held_out], held_out_labels, extractor)]
@@ -142,12 +144,12 @@ def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0, 
 
 
 def draw_labels(data, num: int, seed: int = 0) -> np.ndarray:
-    """Labels as frequent as in a dataset, ints `(num,)`."""
+    """Draws labels, ints `(num,)`, with the frequencies that they have in a dataset."""
     return np.random.default_rng(seed).choice(data.labels, num)
 
 
 class _Party:
-    """Samples, or real images in their place."""
+    """Features and predictions of samples, or of real images in their place."""
 
     def __init__(self, images, labels, extractor):
         self.labels = labels
@@ -166,7 +168,7 @@ def _of_classes(parties, train):
         accuracy = [float((classes == party.labels).mean()) for classes, party in zip(found, parties)]
         figures.append(Figure("label accuracy", *accuracy, "higher", *sizes))
     real, *counts = (np.bincount(classes, minlength=train.num_classes) for classes in (train.labels, *found))
-    present = real > 0  # The reference may be a part of the data, without the rarest.
+    present = real > 0  # The reference may be a part of the data that lacks the rarest classes.
     numbers, divergences = zip(*(distances.modes(real[present], count[present]) for count in counts))
     figures.append(Figure("classes found", *numbers, "higher", *sizes))
     figures.append(Figure("KL of classes", *divergences, "lower", *sizes))
@@ -174,7 +176,10 @@ def _of_classes(parties, train):
 
 
 def _classification_accuracy(train, test, images, labels):
-    """Classification accuracy score: train on samples, test on real images (Ravuri and Vinyals, arXiv:1905.10887)."""
+    """Computes the classification accuracy score: train on samples, test on real images.
+
+    Source: Ravuri and Vinyals, arXiv:1905.10887.
+    """
     size = min(len(images), len(train))
     scores = []
     for pixels, targets in ((images, labels), (train.images, train.labels)):
@@ -185,7 +190,7 @@ def _classification_accuracy(train, test, images, labels):
 
 
 def _some(size, wanted, seed):
-    """Rows of at most so many of all, in order."""
+    """Draws at most `wanted` of `size` rows, and returns them in order."""
     return np.sort(np.random.default_rng(seed).permutation(size)[:wanted])
 
 
@@ -193,13 +198,13 @@ def _warnings(num_samples, num_real, extractor):
     warnings = []
     if num_real < num_samples:
         warnings.append(
-            f"{num_samples:,} samples stand beside {num_real:,} held-out images: of all figures but KID only those of "
-            "the same number can be compared"
+            f"{num_samples:,} samples stand beside {num_real:,} held-out images: except for KID, figures can be "
+            "compared only at the same number of images"
         )
     for size, what in ((num_samples, "samples"), (num_real, "held-out images")):
         if size < ENOUGH * extractor.dimensions:
             warnings.append(
-                f"{size:,} {what} are few for {extractor.dimensions} features: distances come out too large, compare "
-                "them at the same number only"
+                f"{size:,} {what} are few for {extractor.dimensions} features: distances come out too large, so "
+                "compare them only at the same number"
             )
     return warnings

@@ -1,7 +1,7 @@
-"""Feature extractors: networks that turn images into vectors in which distances mean something.
+"""Feature extractors: networks that turn images into vectors between which distances are meaningful.
 
-Three kinds: a small classifier of the dataset's own training split (trained once, cached by the content of the data),
-any Keras model, and Inception as Keras Applications carries it, where its weights are at hand.
+There are three kinds: a small classifier of the dataset's own training split, which is trained once and cached by the
+content of the data; any Keras model; and Inception of Keras Applications, if its weights can be had.
 """
 
 import hashlib
@@ -25,25 +25,28 @@ logger = logging.getLogger(__name__)
 
 FEATURES = 64
 BATCH = 250
-# Another recipe makes other features: part of the name in the cache.
+# Part of a file's name in the cache. Change it with the recipe, because another recipe makes other features.
 RECIPE = "classifier-1"
 
 
 class Extractor:
-    """A network from uint8 images to features, and where it is a classifier to predictions.
+    """A network from uint8 images to features and, if it is a classifier, to predictions.
 
     Args:
-        network: `keras.Model`, float images `(batch, height, width, channels)` as it takes them -> one output
-            `(batch, D)` or two, features and class probabilities `(batch, classes)`.
-        name: how figures name it.
-        scale: from uint8 to what the network takes: `image * scale[0] + scale[1]`.
-        path: where the network is saved, for metrics that are saved with a model; `None` if it is not.
+        network: functional or Sequential model of scaled float images `(batch, height, width, channels)`. It has one
+            output, features `(batch, D)`, or two: features and class probabilities `(batch, classes)`.
+        name: name of the extractor in reports.
+        scale: two numbers that scale uint8 images to what the network takes: `image * scale[0] + scale[1]`.
+        path: file in which the network is saved, or `None`. A metric that is saved with a model needs it.
 
     Attributes:
-        hash: eight hexadecimal digits of its weights; figures of different ones are not comparable.
-        input_shape: `(height, width, channels)` of the network; images of another size are resized.
+        hash: eight hexadecimal digits of its weights; figures of extractors with different ones cannot be compared.
+        input_shape: `(height, width, channels)` of the network's input; images of another size are resized.
         dimensions: number of features.
-        num_classes: number of classes, `None` where it is no classifier.
+        num_classes: number of classes, `None` if it is not a classifier.
+
+    Raises:
+        UserError: if the network has other inputs or outputs.
     """
 
     is_inception = False
@@ -73,7 +76,7 @@ class Extractor:
         self._run = tf.function(self.call, autograph=False)
 
     def check(self, image_shape: tuple[int, int, int]) -> None:
-        """Raises `UserError` if images of this shape cannot be given to the network, resized or not."""
+        """Raises `UserError` if the network cannot take images of this shape, even resized."""
         wanted = self.input_shape[-1]
         if wanted is not None and image_shape[-1] != wanted and {image_shape[-1], wanted} != {1, 3}:
             raise UserError(
@@ -81,12 +84,19 @@ class Extractor:
             )
 
     def resizer(self, image_shape: tuple[int, int, int]) -> str:
-        """How images of this shape reach the network's size: `none`, or the method."""
+        """Returns the method by which images of this shape are resized for the network, or `none`."""
         size = self.input_shape[:2]
         return "none" if None in size or tuple(image_shape[:2]) == size else "bicubic, antialiased"
 
     def call(self, images):
-        """Features, or features and probabilities, of float or uint8 images in [0, 255], within a compiled step."""
+        """Computes features and probabilities within a compiled step.
+
+        Args:
+            images: float or uint8 tensor `(batch, height, width, channels)` in [0, 255].
+
+        Returns:
+            features `(batch, D)` and probabilities `(batch, classes)`, with 0 classes if it is not a classifier.
+        """
         images = ops.cast(images, "float32")
         if self.resizer(tuple(images.shape[1:])) != "none":
             images = tf.image.resize(images, self.input_shape[:2], "bicubic", antialias=True)
@@ -99,21 +109,21 @@ class Extractor:
         return outputs if self.num_classes else (outputs, ops.zeros((ops.shape(images)[0], 0)))
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Features and probabilities of images.
+        """Computes features and probabilities of images.
 
         Args:
             images: uint8 `(N, height, width, channels)`.
 
         Returns:
-            float32 `(N, D)`, and float32 `(N, classes)` or `None`.
+            features float32 `(N, D)`, and probabilities float32 `(N, classes)` or `None`.
 
         Raises:
-            UserError: if the images do not fit, there are none, or what should be probabilities are none.
+            UserError: if the images do not fit, there are none, or the second output is not probabilities.
         """
         if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
             raise UserError(f"images must be uint8 (N, height, width, channels), got {images.dtype} {images.shape}")
         self.check(images.shape[1:])
-        # What is done to images depends on their shape, but not on their number.
+        # The function is traced once for each shape of images, whatever their number.
         run = self._run.get_concrete_function(tf.TensorSpec((None, *images.shape[1:]), tf.uint8))
         parts = [run(tf.constant(images[i : i + BATCH])) for i in range(0, len(images), BATCH)]
         features, probabilities = (np.concatenate([np.asarray(part[k]) for part in parts]) for k in range(2))
@@ -125,7 +135,7 @@ class Extractor:
 
 
 class Inception(Extractor):
-    """The extractor whose Fréchet distance may be called FID."""
+    """An extractor whose Fréchet distance is called FID."""
 
     is_inception = True
 
@@ -137,11 +147,12 @@ def train_classifier(images, labels, num_classes: int, steps: int = 2000, seed: 
         images: uint8 `(N, height, width, channels)`.
         labels: ints `(N,)` in [0, num_classes).
         num_classes: number of classes, at least 2.
-        steps: batches of 128, or of all images if there are fewer; no more than 40 passes, and 200 at least.
-        seed: of weights and the order of the data.
+        steps: largest number of steps, each of 128 images, or of all if there are fewer. Small datasets get fewer
+            steps: 40 passes, but at least 200 steps.
+        seed: int, seed of the weights and of the order of the data.
 
     Returns:
-        a model from float images in [-1, 1] to features `(batch, 64)` and probabilities `(batch, num_classes)`.
+        a model of float images in [-1, 1] that gives features `(batch, 64)` and probabilities `(batch, num_classes)`.
 
     Raises:
         UserError: if there are fewer than two classes, or a class has no image.
@@ -153,7 +164,7 @@ def train_classifier(images, labels, num_classes: int, steps: int = 2000, seed: 
     batch = min(128, len(images))
     steps = min(steps, max(200, 40 * (len(images) // batch)))
     keras.utils.set_random_seed(seed)
-    with own_layers.dtype_policy("float32"):  # One in the cache is for every program that comes.
+    with own_layers.dtype_policy("float32"):  # A cached classifier serves programs of any dtype policy.
         network = _classifier(images.shape[1:], num_classes)
         schedule = keras.optimizers.schedules.CosineDecay(1e-5, steps, warmup_target=2e-3, warmup_steps=steps // 10)
         model = keras.Model(network.input, network.outputs[1])
@@ -177,14 +188,14 @@ def _classifier(image_shape, num_classes):
 
 
 def dataset_classifier(data, cache=None) -> Extractor:
-    """The classifier of a dataset, trained the first time and read from the cache afterwards.
+    """Returns the classifier of a dataset, which is trained the first time and read from the cache afterwards.
 
     Args:
-        data: `datasets.ImageDataset` with labels, the training split.
-        cache: folder; `KERAS_GAN_CACHE` or `~/.cache/keras_gan` when `None`.
+        data: training split of a dataset with labels.
+        cache: folder of the cache; `KERAS_GAN_CACHE` or `~/.cache/keras_gan` when `None`.
 
     Raises:
-        UserError: if the data have no labels.
+        UserError: if the data have no labels, or a class has no image.
     """
     if data.num_classes is None:
         raise UserError(f"{data.name} has no labels to train a classifier on: name another extractor, FILE.keras")
@@ -201,14 +212,14 @@ def dataset_classifier(data, cache=None) -> Extractor:
 
 
 def named_extractor(name: str, data) -> Extractor:
-    """The extractor `classifier` (of the dataset), `inception`, or of a `.keras` file.
+    """Returns the extractor of a name.
 
     Args:
-        name: one of these.
-        data: `datasets.ImageDataset`, the training split.
+        name: `classifier` for that of the dataset, `inception`, or the path of a `.keras` file.
+        data: training split of the dataset.
 
     Raises:
-        UserError: if it cannot be had.
+        UserError: if the extractor cannot be made or loaded.
     """
     if name == "inception":
         return inception()
@@ -216,10 +227,13 @@ def named_extractor(name: str, data) -> Extractor:
 
 
 def load_extractor(path) -> Extractor:
-    """An extractor of your own: a `.keras` file from images in [-1, 1] to features, or features and probabilities.
+    """Loads an extractor of your own.
+
+    Args:
+        path: a `.keras` file, whose model takes images in [-1, 1] and gives features, or features and probabilities.
 
     Raises:
-        UserError: if it cannot be read, or has other inputs and outputs.
+        UserError: if the file cannot be read, or its model has other inputs or outputs.
     """
     if not Path(path).is_file():
         raise UserError(f"no extractor {path}: there is classifier, inception, or a .keras file")
@@ -233,9 +247,9 @@ def load_extractor(path) -> Extractor:
 
 
 def inception() -> Extractor:
-    """Inception-v3 with ImageNet's weights, 2,048 features, as Keras Applications has it.
+    """Returns Inception-v3 of Keras Applications with weights of ImageNet; it has 2,048 features.
 
-    The weights are Keras's, not those of the FID papers: figures are near theirs, not equal.
+    The weights are Keras's and not those of the FID papers, so figures are close to published ones but not equal.
 
     Raises:
         UserError: if the weights are not on this machine and cannot be downloaded.
@@ -253,7 +267,7 @@ def is_cached(data, cache=None) -> bool:
 
 
 def cache_folder(cache=None) -> Path:
-    """Where trained extractors are kept."""
+    """Returns the folder of trained extractors; `cache` is as for `dataset_classifier`."""
     return Path(cache or os.environ.get("KERAS_GAN_CACHE") or Path.home() / ".cache" / "keras_gan") / "extractors"
 
 

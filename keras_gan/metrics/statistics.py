@@ -1,4 +1,4 @@
-"""Statistics of features that need no features kept: mean and covariance, one batch after the other."""
+"""Mean and covariance of features that come in batches, without keeping the features."""
 
 import numpy as np
 
@@ -12,8 +12,8 @@ class GaussianStatistics:
         dimensions: int, length of a row.
 
     Attributes:
-        count: rows so far.
-        mean: float64 `(dimensions,)`.
+        count: number of rows so far.
+        mean: mean of the rows, float64 `(dimensions,)`.
 
     Source: Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances" (1979).
     """
@@ -24,7 +24,11 @@ class GaussianStatistics:
         self._scatter = np.zeros((dimensions, dimensions))
 
     def update(self, features: np.ndarray) -> "GaussianStatistics":
-        """Adds rows `(N, dimensions)`; returns itself."""
+        """Adds rows `(N, dimensions)` and returns itself.
+
+        Raises:
+            UserError: if they are of another shape, or hold NaN or infinity.
+        """
         features = np.asarray(features, "float64")
         if features.ndim != 2 or features.shape[1] != len(self.mean):
             raise UserError(f"features must be (N, {len(self.mean)}), got {features.shape}")
@@ -43,14 +47,18 @@ class GaussianStatistics:
 
     @property
     def covariance(self) -> np.ndarray:
-        """Unbiased, float64 `(dimensions, dimensions)`."""
+        """Unbiased covariance, float64 `(dimensions, dimensions)`; `UserError` if there are fewer than 2 rows."""
         if self.count < 2:
             raise UserError(f"a covariance needs at least 2 samples, got {self.count}")
         return self._scatter / (self.count - 1)
 
 
 def statistics_of(features: np.ndarray) -> GaussianStatistics:
-    """The statistics of features `(N, dimensions)` that are all there."""
+    """Returns the statistics of features `(N, dimensions)` in one array.
+
+    Raises:
+        UserError: if they are of another shape, or hold NaN or infinity.
+    """
     if np.ndim(features) != 2:
         raise UserError(f"features must be (N, D), got {np.shape(features)}")
     return GaussianStatistics(np.shape(features)[1]).update(features)

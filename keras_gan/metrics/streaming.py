@@ -1,6 +1,6 @@
-"""Distances as Keras metrics, for `compile(metrics=[...])`: batches come, sums stay, no features are kept.
+"""Distances as Keras metrics, for `compile(metrics=[...])`; they keep sums over batches, and no features.
 
-They look at real images and samples of the averaged generator, in `evaluate()` and for `validation_data`, so that
+In `evaluate()` and for `validation_data` they compare real images with samples of the averaged generator. So
 `ModelCheckpoint(monitor="val_kid", mode="min")` and `EarlyStopping` follow the pictures instead of the losses.
 """
 
@@ -14,7 +14,7 @@ from keras_gan.metrics import features
 
 
 class _FeatureMetric(keras.metrics.Metric):
-    """A metric of features; saved with a model as the path of its extractor, which is read when it is needed."""
+    """A metric of features. It is saved with a model as the path of its extractor, which is loaded when needed."""
 
     def __init__(self, extractor, dimensions, name, **kwargs):
         super().__init__(name=name, **kwargs)
@@ -23,7 +23,7 @@ class _FeatureMetric(keras.metrics.Metric):
             raise UserError("with the path of an extractor, give its number of features: dimensions=")
         self._path = extractor.path if given else extractor
         self._dimensions = extractor.dimensions if given else dimensions
-        # In a tuple, for Keras would save the network with the model.
+        # The tuple hides the extractor from Keras, which would otherwise save its network with the model.
         self._loaded = (extractor,) if given else ()
 
     def _features(self, images):
@@ -32,7 +32,7 @@ class _FeatureMetric(keras.metrics.Metric):
                 raise UserError(f"the extractor of {self.name} was not saved: give the metric another")
             with tf.init_scope():
                 self._loaded = (features.load_extractor(self._path),)
-        # As uint8 images, for that is what is delivered.
+        # Images are rounded to whole levels, because that is how they are delivered.
         return self._loaded[0].call(sampling.to_pixels(images))[0]
 
     def get_config(self) -> dict:
@@ -41,18 +41,21 @@ class _FeatureMetric(keras.metrics.Metric):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class FrechetDistance(_FeatureMetric):
-    """`frechet_distance` of all batches so far, in the sense of `val_fcd`. With few samples it comes out too large.
+    """The Fréchet distance (`frechet_distance`) of all batches so far. With few samples it comes out too large.
 
     Args:
-        extractor: an `Extractor`, or the path of one that was saved.
-        dimensions: its number of features, needed with a path only.
-        name: of the metric.
+        extractor: an `Extractor`, or the path of a saved one.
+        dimensions: number of its features, needed only with a path.
+        name: name of the metric; in the logs it becomes `val_fcd`.
+
+    Raises:
+        UserError: if `extractor` is a path and there is no `dimensions`.
     """
 
     def __init__(self, extractor, dimensions: int | None = None, name: str = "fcd"):
         super().__init__(extractor, dimensions, name, dtype="float64")
         size = self._dimensions
-        # Of the real and of the fake: how many, their sum, the sum of their outer products.
+        # For real and for fake features: their number, their sum, and the sum of their outer products.
         self._sums = [
             [self.add_variable(shape, "zeros", name=f"{party}{len(shape)}") for shape in ((), (size,), (size, size))]
             for party in ("real", "fake")
@@ -82,14 +85,18 @@ class FrechetDistance(_FeatureMetric):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class KernelDistance(_FeatureMetric):
-    """`kernel_distance` with each batch as a subset: unbiased at any batch size, less noisy at large ones.
+    """The kernel distance (`kernel_distance`) with each batch as a subset.
 
-    A batch counts as its number of pairs, so a small last one little, and one image alone not at all.
+    It is unbiased at any batch size, and less noisy at large ones. A batch is weighted by its number of pairs of
+    images, so a small last batch counts little, and a single image does not count.
 
     Args:
-        extractor: an `Extractor`, or the path of one that was saved.
-        dimensions: its number of features, needed with a path only.
-        name: of the metric.
+        extractor: an `Extractor`, or the path of a saved one.
+        dimensions: number of its features, needed only with a path.
+        name: name of the metric; in the logs it becomes `val_kid`.
+
+    Raises:
+        UserError: if `extractor` is a path and there is no `dimensions`.
     """
 
     def __init__(self, extractor, dimensions: int | None = None, name: str = "kid"):

@@ -1,4 +1,4 @@
-"""Network families. Each gives a generator, a discriminator, and a function that returns both; mix them as you like."""
+"""Network families. Each has a generator, a discriminator and a function that returns both; any two can be paired."""
 
 import importlib
 import pkgutil
@@ -16,7 +16,7 @@ from keras_gan.networks.mlp import mlp, mlp_discriminator, mlp_generator
 from keras_gan.networks.progressive import progressive, progressive_discriminator, progressive_generator
 from keras_gan.networks.resnet import resnet, resnet_discriminator, resnet_generator
 
-# A file in this folder is enough for a new family: its functions NAME, NAME_generator and NAME_discriminator are found.
+# A new family needs only a file in this folder: this finds its functions NAME, NAME_generator and NAME_discriminator.
 for _file in pkgutil.iter_modules(__path__):
     _module = importlib.import_module(f"{__name__}.{_file.name}")
     globals().update({name: value for name, value in vars(_module).items() if name.startswith(_file.name)})

@@ -1,7 +1,7 @@
-"""Networks made of networks: several discriminators or generators as one, in any model that takes one.
+"""Networks made of networks: several discriminators or generators that act as one.
 
-What comes out are functional Keras models with the inputs and outputs of their members, so they train, save, resume and
-export as those do.
+The results are functional Keras models with the inputs and outputs of their members, so they train, save, resume and
+export as any other network does.
 """
 
 import keras
@@ -12,21 +12,23 @@ from keras_gan.layers import ChosenRows, Join, Pack, SplitChoice
 
 
 def ensemble(*discriminators, share_until: str | None = None, name: str = "ensemble") -> keras.Model:
-    """Several discriminators that judge the same samples, each with a head of its own.
+    """Makes one discriminator of several that judge the same samples, each with a head of its own.
 
-    The loss and the penalties are means over heads; `losses.PerHead` gives each a loss of its own.
+    The loss and the penalties are means over heads; `losses.PerHead` gives each head a loss of its own.
 
     Args:
         discriminators: at least 2 functional models with the same inputs, images `(batch, ...)` [and one-hot labels
-            `(batch, num_classes)`] -> logits `(batch, ..., heads)`, equal but for the number of heads.
-        share_until: name of a layer, as in `summary()`: all use the first's layers up to it, and it is computed once.
-        name: of the network.
+            `(batch, num_classes)`] -> logits `(batch, ..., heads)`. Shapes may differ only in the number of heads.
+        share_until: name of a layer, as in `summary()`. All members use the layers of the first one up to it, which are
+            computed once. `None` shares nothing.
+        name: name of the network.
 
     Returns:
-        functional model of copies of them, of the same inputs -> float32 logits `(batch, ..., heads of all)`.
+        functional model of copies of the members, the same inputs -> float32 logits `(batch, ..., heads of all)`.
 
     Raises:
-        UserError: if they do not fit together.
+        UserError: if there are fewer than 2, or they do not fit together.
+        ValueError: of Keras, if a member has no layer `share_until`.
 
     Source: Durugkar et al., "Generative Multi-Adversarial Networks", arXiv:1611.01673, with the mean of the members.
     """
@@ -40,23 +42,25 @@ def ensemble(*discriminators, share_until: str | None = None, name: str = "ensem
 
 
 def mixture(*generators, share_until: str | None = None, name: str = "mixture") -> keras.Model:
-    """Several generators of which one, drawn for each sample, makes it; the others are not computed for it.
+    """Makes one generator of several: each sample is made by one member, which is drawn at random.
 
-    The draw is the last of the latents: with `u` its quantile among N(0, 1), member `floor(u * members)` is chosen. So
-    a sample stays a function of its latents, and all members are as likely. Where latents are truncated, those in the
-    middle are likelier.
+    Members that are not chosen for a sample are not computed for it. The last latent makes the choice: if `u` is its
+    quantile in N(0, 1), member `floor(u * members)` is chosen. So a sample stays a function of its latents, and all
+    members are equally likely. If latents are truncated, the members in the middle are more likely.
 
     Args:
         generators: at least 2 functional models with the same inputs, latents `(batch, latent_dim)` [and one-hot labels
             `(batch, num_classes)`] -> images `(batch, ...)` of one shape.
-        share_until: name of a layer, as in `summary()`: all use the first's layers up to it.
-        name: of the network.
+        share_until: name of a layer, as in `summary()`. All members use the layers of the first one up to it. `None`
+            shares nothing.
+        name: name of the network.
 
     Returns:
-        functional model of copies of them, latents `(batch, latent_dim + 1)` [and labels] -> images.
+        functional model of copies of the members, latents `(batch, latent_dim + 1)` [and labels] -> images.
 
     Raises:
-        UserError: if they do not fit together.
+        UserError: if there are fewer than 2, or they do not fit together.
+        ValueError: of Keras, if a member has no layer `share_until`.
 
     Source: Hoang et al., "MGAN: Training Generative Adversarial Nets with Multiple Generators", arXiv:1708.02556,
     without its classifier; shared first layers: Liu and Tuzel, "Coupled Generative Adversarial Networks",
@@ -78,21 +82,21 @@ def mixture(*generators, share_until: str | None = None, name: str = "mixture") 
 
 
 def packed(make, image_shape, num_classes: int | None = None, packing: int = 2, **kwargs) -> keras.Model:
-    """A discriminator that judges several samples at once, so that too much likeness among them shows.
+    """Makes a discriminator that judges several samples at once, so that it notices samples that are too alike.
 
     Args:
         make: function of image shape and number of classes, such as `dcgan_discriminator`.
         image_shape: `(height, width, channels)` of one sample.
-        num_classes: for a conditional network.
-        packing: samples a judgement, at least 2; batches must be multiples of it.
-        **kwargs: for `make`.
+        num_classes: number of classes of a conditional network, else `None`.
+        packing: int >= 2, number of samples that are judged together; batches must be multiples of it.
+        **kwargs: more arguments of `make`.
 
     Returns:
         functional model, images `(batch, *image_shape)` [and one-hot labels `(batch, num_classes)`] -> float32 logits
         `(batch / packing, ...)`.
 
     Raises:
-        UserError: if the batch is no multiple of `packing`, when it is known.
+        UserError: if `packing` is below 2, or, from the model, if a batch is not a multiple of it.
 
     Source: Lin et al., "PacGAN: The power of two samples in generative adversarial networks", arXiv:1712.04086.
     """
@@ -107,7 +111,7 @@ def packed(make, image_shape, num_classes: int | None = None, packing: int = 2, 
 
 
 def _inputs_of(networks):
-    """New inputs for networks that must have the same."""
+    """Makes new inputs of the shapes that all the networks take."""
     if len(networks) < 2:
         raise UserError(f"a combination needs at least 2 networks, got {len(networks)}")
     shapes = [[tuple(tensor.shape[1:]) for tensor in network.inputs] for network in networks]
@@ -117,7 +121,7 @@ def _inputs_of(networks):
 
 
 def _members(networks, share_until, inputs):
-    """Copies of the networks, or of what follows the layers that they share; and what they are given."""
+    """Copies the networks, or, if they share layers, what follows these; also returns the tensors that they take."""
     names = [f"member_{number}" for number in range(1, len(networks) + 1)]
     if share_until is None:
         whole = zip(names, networks)
@@ -132,7 +136,7 @@ def _members(networks, share_until, inputs):
 
 
 def _part(network, inputs, outputs, name):
-    """A copy of a part of a network, with its weights: of two models with common layers Keras may not save either."""
+    """Copies a part of a network with its weights, because Keras may fail to save two models that share layers."""
     part = keras.Model(_one_or_more(inputs), outputs, name=name)
     copy = keras.models.clone_model(part)
     copy.set_weights(part.get_weights())

@@ -1,8 +1,8 @@
-"""Convolutional networks: transposed convolutions up, strided convolutions down.
+"""Convolutional networks: transposed convolutions enlarge, strided convolutions shrink.
 
-Source: Radford et al., "Unsupervised Representation Learning with DCGAN", arXiv:1511.06434, without its batch
-normalisation, which does not go with gradient penalties; the projection of the label: Miyato and Koyama, "cGANs with
-Projection Discriminator", arXiv:1802.05637, equation 3.
+Sources: Radford et al., "Unsupervised Representation Learning with DCGAN", arXiv:1511.06434, without its batch
+normalisation, which does not go together with gradient penalties; the projection of the label: Miyato and Koyama,
+"cGANs with Projection Discriminator", arXiv:1802.05637, equation 3.
 """
 
 import keras
@@ -15,7 +15,7 @@ from keras_gan.networks.mlp import generator_inputs, label_embedding
 
 
 def dcgan(image_shape, num_classes: int | None = None, latent_dim: int = 64) -> tuple[keras.Model, keras.Model]:
-    """`dcgan_generator` and `dcgan_discriminator` with their defaults."""
+    """Returns a `dcgan_generator` and a `dcgan_discriminator` with their defaults."""
     return dcgan_generator(image_shape, num_classes, latent_dim), dcgan_discriminator(image_shape, num_classes)
 
 
@@ -28,15 +28,16 @@ def dcgan_generator(
     mapping: tuple[int, ...] = (),
     kernel_initializer="he_normal",
 ) -> keras.Model:
-    """A dense layer to a small picture of `width` channels, doubled by transposed convolutions to the size wanted.
+    """Makes a small picture by a dense layer, and doubles its size by transposed convolutions.
 
     Args:
-        image_shape: `(height, width, channels)`, any height and width from 4 pixels on.
-        num_classes: for a conditional network; a learned embedding of the label is joined to the latents.
+        image_shape: `(height, width, channels)`; height and width may be any number from 4 on.
+        num_classes: number of classes of a conditional network, else `None`. A learned embedding of the label is joined
+            to the latents.
         latent_dim: length of the latents.
-        width: channels of the hidden layers, or of each from the dense one on.
-        mapping: widths of dense layers before it all: with them a generator can tell many modes apart, for the way from
-            one to the next is short.
+        width: number of channels of the hidden layers, or a number for each of them, beginning with the dense layer.
+        mapping: widths of dense layers in front. They let a generator separate many modes, because it can then change
+            from one mode to the next within a short distance of latents.
         kernel_initializer: Keras initializer of the hidden layers.
 
     Returns:
@@ -73,19 +74,23 @@ def dcgan_discriminator(
     spectral_normalization: bool = False,
     dropout: float = 0.0,
 ) -> keras.Model:
-    """Strided convolutions, a dense layer, and for labels a projection.
+    """Strided convolutions, a dense layer, and a projection of the label if there is one.
 
     Args:
-        image_shape: `(height, width, channels)`, any height and width from 4 pixels on.
-        num_classes: for a conditional network, by projection: `w.h + b + v_label.h` for the features `h`.
-        width: channels of the hidden layers; the first has half as many, the dense layer four times as many.
+        image_shape: `(height, width, channels)`; height and width may be any number from 4 on.
+        num_classes: number of classes of a conditional network, else `None`. The logit is then a projection:
+            `w.h + b + v_label.h` for the features `h`.
+        width: number of channels of the hidden layers. The first has half as many, the dense layer four times as many.
         kernel_initializer: Keras initializer of the hidden layers.
         spectral_normalization: whether the kernels are divided by their largest singular value.
-        dropout: share of the dense layer's units left out when training, in [0, 1).
+        dropout: share of the units of the dense layer that are dropped in training, in [0, 1).
 
     Returns:
         functional model, images `(batch, *image_shape)` [and one-hot labels `(batch, num_classes)`] -> float32 logits
         `(batch, 1)`.
+
+    Raises:
+        UserError: if the image is too small.
     """
     init = {"kernel_initializer": kernel_initializer}
     x = images = keras.Input(image_shape, name="images")
@@ -99,13 +104,17 @@ def dcgan_discriminator(
 
 
 def to_images(x, image_shape):
-    """A picture twice as large, float32 in [-1, 1], from the last hidden layer."""
+    """Makes pictures of twice the size of the last hidden layer, float32 in [-1, 1]."""
     x = layers.Conv2DTranspose(image_shape[-1], 4, strides=2, padding="same", dtype="float32", name="to_image")(x)
     return layers.Activation("tanh", dtype="float32", name="images")(crop(x, image_shape[:2]))
 
 
 def to_logits(images, x, dense, num_classes, spectral_normalization, dropout):
-    """Inputs and logits `w.h + b`, and for labels `+ v_label.h`, of the features `h` of a last dense layer."""
+    """Puts the last dense layer, with features `h`, on `x`, and the logits `w.h + b`, plus `v_label.h` for labels.
+
+    Returns:
+        the inputs and the logits of the network.
+    """
     features = layers.LeakyReLU(0.2)(spectral(dense, spectral_normalization)(layers.Flatten()(x)))
     features = layers.Dropout(dropout)(features) if dropout else features
     logits = spectral(layers.Dense(1, dtype="float32", name="logits"), spectral_normalization)(features)
@@ -119,7 +128,13 @@ def to_logits(images, x, dense, num_classes, spectral_normalization, dropout):
 
 
 def halved_sizes(image_shape, times: int = 2):
-    """Heights and widths from the image down, halved until the shorter side is 8 at most, at least so many times."""
+    """Returns heights and widths from the image down, halved until the shorter side is at most 8.
+
+    They are halved at least `times` times.
+
+    Raises:
+        UserError: if a side of the image is below 4.
+    """
     sizes = [tuple(image_shape[:2])]
     if min(sizes[0]) < 4:
         raise UserError(f"convolutional networks take images of at least 4 x 4 pixels, got {sizes[0]}")
@@ -129,6 +144,6 @@ def halved_sizes(image_shape, times: int = 2):
 
 
 def crop(x, size):
-    """Takes off the row or column that doubling an odd size gives too much."""
+    """Crops `x` to a size, because doubling gives a row or a column too much where that size is odd."""
     extra = [(0, have - want) for have, want in zip(x.shape[1:3], size)]
     return layers.Cropping2D(extra)(x) if any(over for _, over in extra) else x

@@ -1,4 +1,4 @@
-"""Families of networks by name, as settings choose them: each says of itself what it takes."""
+"""Families of networks by name, for settings to choose from. The signatures of their functions say what can be set."""
 
 import dataclasses
 import inspect
@@ -7,7 +7,8 @@ from typing import TypeVar
 
 Make = TypeVar("Make", bound=Callable)
 
-# Initializers that any family takes; not as objects, so that each layer draws its own weights.
+# Initializers that all families take. They are names and configs, not objects, so that each layer draws its own
+# weights.
 INITIALIZERS = {
     "normal": {"class_name": "RandomNormal", "config": {"stddev": 0.02}},
     "orthogonal": "orthogonal",
@@ -18,12 +19,12 @@ INITIALIZERS = {
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-    """One player's network of a family.
+    """The generator or the discriminator of a family.
 
     Attributes:
-        make: function of the shape of a sample, the number of classes (`None` when unconditional), and for a generator
-            the length of the latents, that returns a functional model. Its other arguments are what can be set.
-        initializers: names of initial weights that only this network knows, beside `INITIALIZERS`.
+        make: function of the shape of a sample, the number of classes (`None` when unconditional) and, for a generator,
+            the length of the latents. It returns a functional model. Its other arguments can be set by settings.
+        initializers: names of initializers that only this network knows, beside `INITIALIZERS`.
     """
 
     make: Callable
@@ -35,12 +36,20 @@ DISCRIMINATORS: dict[str, Family] = {}
 
 
 def register_generator(initializers: tuple[str, ...] = ()):
-    """Makes a function `NAME_generator` a generator of the family NAME. Arguments are those of `Family`."""
+    """Decorator that registers a function `NAME_generator` as the generator of the family NAME.
+
+    Args:
+        initializers: as in `Family`.
+    """
     return _registered(GENERATORS, "_generator", initializers)
 
 
 def register_discriminator(initializers: tuple[str, ...] = ()):
-    """Makes a function `NAME_discriminator` a discriminator of the family NAME. Arguments are those of `Family`."""
+    """Decorator that registers a function `NAME_discriminator` as the discriminator of the family NAME.
+
+    Args:
+        initializers: as in `Family`.
+    """
     return _registered(DISCRIMINATORS, "_discriminator", initializers)
 
 

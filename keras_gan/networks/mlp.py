@@ -10,7 +10,7 @@ from keras_gan.networks.families import register_discriminator, register_generat
 
 
 def mlp(image_shape, num_classes: int | None = None, latent_dim: int = 100) -> tuple[keras.Model, keras.Model]:
-    """`mlp_generator` and `mlp_discriminator` with their defaults."""
+    """Returns an `mlp_generator` and an `mlp_discriminator` with their defaults."""
     return mlp_generator(image_shape, num_classes, latent_dim), mlp_discriminator(image_shape, num_classes)
 
 
@@ -26,10 +26,11 @@ def mlp_generator(
 
     Args:
         image_shape: shape of one sample, `(height, width, channels)` or any other.
-        num_classes: for a conditional network; a learned embedding of the label is joined to the latents.
+        num_classes: number of classes of a conditional network, else `None`. A learned embedding of the label is joined
+            to the latents.
         latent_dim: length of the latents.
         units: widths of the hidden layers.
-        kernel_initializer: Keras initializer of all but the label embedding.
+        kernel_initializer: Keras initializer of all layers but the label embedding.
 
     Returns:
         functional model, latents `(batch, latent_dim)` [and one-hot labels `(batch, num_classes)`] -> float32 samples
@@ -59,11 +60,12 @@ def mlp_discriminator(
 
     Args:
         image_shape: shape of one sample, `(height, width, channels)` or any other.
-        num_classes: for a conditional network; a learned embedding of the label is joined to the sample.
+        num_classes: number of classes of a conditional network, else `None`. A learned embedding of the label is joined
+            to the sample.
         units: widths of the hidden layers.
-        kernel_initializer: Keras initializer of all but the label embedding.
+        kernel_initializer: Keras initializer of all layers but the label embedding.
         spectral_normalization: whether the kernels are divided by their largest singular value.
-        dropout: share of hidden units left out when training, in [0, 1).
+        dropout: share of hidden units that are dropped in training, in [0, 1).
 
     Returns:
         functional model, samples `(batch, *image_shape)` [and one-hot labels `(batch, num_classes)`] -> float32 logits
@@ -87,7 +89,10 @@ def mlp_discriminator(
 
 
 def generator_inputs(latent_dim: int, num_classes: int | None, embedding_size: int | None):
-    """Inputs of a generator, and what its layers see: the latents, joined to the embedded label where there are any."""
+    """Returns the inputs of a generator, and the tensor that its first layer takes.
+
+    That tensor is the latents, joined to the embedding of the label if the network is conditional.
+    """
     latents = keras.Input((latent_dim,), name="latents")
     if not num_classes:
         return latents, latents
@@ -96,7 +101,7 @@ def generator_inputs(latent_dim: int, num_classes: int | None, embedding_size: i
 
 
 def label_embedding(labels, size: int, stddev: float = 1.0, spectral_normalization: bool = False):
-    """A learned vector `(batch, size)` a class: on one-hot labels an embedding is a matrix product."""
+    """Returns a learned vector for each label, `(batch, size)`; with one-hot labels that is a dense layer."""
     normal = keras.initializers.RandomNormal(stddev=stddev)
     layer = layers.Dense(size, use_bias=False, kernel_initializer=normal, name="label_embedding")
     return spectral(layer, spectral_normalization)(labels)

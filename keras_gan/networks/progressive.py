@@ -1,11 +1,12 @@
-"""Networks that grow: first trained on small pictures, where a step is cheap, then with more layers on larger ones.
+"""Networks that grow: they first train on small pictures, where a step is cheap, then with more layers on larger ones.
 
-Layers count from the smallest picture up, so those of a network for 14 x 14 pixels are the first of one for 28 x 28, by
-name and by shape, and `pretrained.load_pretrained` carries them over. What the larger one has more begins at zero: its
-generator then makes the small one's pictures, enlarged, and its discriminator judges as the small one does. Sizes are
-halved until the shorter side is 8 at most, so what is to grow has a shorter side of more.
+Layers are numbered from the smallest picture up. So the layers of a network for 14 x 14 pixels have the same names and
+shapes as the first layers of one for 28 x 28 pixels, and `training.load_pretrained` copies their weights. The
+additional layers of the larger network begin at zero. At first its generator makes enlarged pictures of the small one,
+and its discriminator judges as the small one does. Sizes are halved until the shorter side is at most 8 pixels, so a
+network can only grow if the shorter side of its pictures is larger than that.
 
-Source: Karras et al., "Progressive Growing of GANs", arXiv:1710.10196; sums of pictures in place of its fading: Karras
+Sources: Karras et al., "Progressive Growing of GANs", arXiv:1710.10196; sums of pictures in place of its fading: Karras
 et al., "Analyzing and Improving the Image Quality of StyleGAN", arXiv:1912.04958, section 4 (input and output skips).
 """
 
@@ -20,7 +21,7 @@ from keras_gan.networks.resnet import Initializers, block, halved
 
 
 def progressive(image_shape, num_classes: int | None = None, latent_dim: int = 64) -> tuple[keras.Model, keras.Model]:
-    """`progressive_generator` and `progressive_discriminator` with their defaults."""
+    """Returns a `progressive_generator` and a `progressive_discriminator` with their defaults."""
     return (
         progressive_generator(image_shape, num_classes, latent_dim),
         progressive_discriminator(image_shape, num_classes),
@@ -36,21 +37,25 @@ def progressive_generator(
     blocks: int | None = None,
     kernel_initializer="small_residual",
 ) -> keras.Model:
-    """A dense layer to a small picture, residual blocks from size to size, and the sum of the pictures that they make.
+    """A dense layer, then a residual block and a picture at each size; the pictures are enlarged and summed.
 
     Args:
-        image_shape: `(height, width, channels)`, any height and width from 4 pixels on. Images of twice the height and
-            width have one block more.
-        num_classes: for a conditional network; a learned embedding of the label is joined to the latents.
+        image_shape: `(height, width, channels)`; height and width may be any number from 4 on. A network for images of
+            twice the height and width has one more block.
+        num_classes: number of classes of a conditional network, else `None`. A learned embedding of the label is joined
+            to the latents.
         latent_dim: length of the latents.
-        width: channels of the smallest picture; half as many at twice the size.
-        blocks: how many sizes below the image's have a residual block, from the smallest up; each by default.
-        kernel_initializer: `small_residual`, as `resnet` has it, or a Keras initializer of all layers that do not begin
-            at zero.
+        width: number of channels at the smallest size; it is halved whenever the size doubles.
+        blocks: number of sizes that have a residual block, counted from the smallest up; all of them when `None`.
+        kernel_initializer: `small_residual`, as in `resnet`, or a Keras initializer of all layers that do not begin at
+            zero.
 
     Returns:
         functional model, latents `(batch, latent_dim)` [and one-hot labels `(batch, num_classes)`] -> float32 images
         `(batch, *image_shape)` in [-1, 1].
+
+    Raises:
+        UserError: if the image is too small.
     """
     start, *sizes = reversed(halved_sizes(image_shape, times=1))
     init = Initializers(kernel_initializer, len(sizes))
@@ -82,20 +87,25 @@ def progressive_discriminator(
     spectral_normalization: bool = False,
     dropout: float = 0.0,
 ) -> keras.Model:
-    """Strided convolutions that each see the image at their own size too, a dense layer, and for labels a projection.
+    """Strided convolutions that also see the image at their own size, a dense layer, and a projection of the label.
 
     Args:
-        image_shape: `(height, width, channels)`, any height and width from 4 pixels on.
-        num_classes: for a conditional network, by projection: `w.h + b + v_label.h` for the features `h`.
-        width: channels of the smallest picture; half as many at twice the size. The dense layer has four times as many.
+        image_shape: `(height, width, channels)`; height and width may be any number from 4 on.
+        num_classes: number of classes of a conditional network, else `None`. The logit is then a projection:
+            `w.h + b + v_label.h` for the features `h`.
+        width: number of channels at the smallest size; it is halved whenever the size doubles. The dense layer has four
+            times as many units.
         kernel_initializer: Keras initializer of the hidden layers that do not begin at zero.
-        spectral_normalization: whether the kernels are divided by their largest singular value; none begins at zero
-            then.
-        dropout: share of the dense layer's units left out when training, in [0, 1).
+        spectral_normalization: whether the kernels are divided by their largest singular value. No layer then begins at
+            zero.
+        dropout: share of the units of the dense layer that are dropped in training, in [0, 1).
 
     Returns:
         functional model, images `(batch, *image_shape)` [and one-hot labels `(batch, num_classes)`] -> float32 logits
         `(batch, 1)`.
+
+    Raises:
+        UserError: if the image is too small.
     """
     stages = len(halved_sizes(image_shape, times=1)) - 1
 
@@ -108,7 +118,7 @@ def progressive_discriminator(
     x = convolution(stages, "from_image", kernel_initializer)(picture)
     for number in range(stages - 1, 0, -1):
         picture = layers.AveragePooling2D(2, padding="same", dtype="float32")(picture)
-        # The singular value of a kernel of zeros is no divisor.
+        # With spectral normalisation a kernel of zeros would be divided by its singular value, which is zero.
         more = convolution(number, "down", kernel_initializer if spectral_normalization else "zeros")
         seen = convolution(number, "from_image", kernel_initializer)(picture)
         x = layers.Add()([seen, more(layers.LeakyReLU(0.2)(x))])

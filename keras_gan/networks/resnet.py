@@ -1,13 +1,13 @@
 """Residual networks without normalisation, for longer budgets than `dcgan`.
 
-A block adds to its input what two convolutions make of it. With the initializer `small_residual` the second starts at
-zero and the first is scaled down with the number of blocks, so that each block begins as the identity and no
-normalisation is needed, which would not go with gradient penalties. Kernels keep a mean of zero over their inputs, or
-what all samples have in common grows from block to block.
+A block adds to its input the result of two convolutions. With the initializer `small_residual` the second one starts at
+zero, and the first is scaled down with the number of blocks. So each block begins as the identity, and the networks
+need no normalisation, which would not go together with gradient penalties. Kernels keep a mean of zero over their
+inputs; otherwise what all samples have in common would grow from block to block.
 
-Source: Huang et al., "The GAN is dead; long live the GAN!", arXiv:2501.05441, section 3, as to what is left out
-(normalisation, style, skips to the output); the initialisation: Zhang et al., "Fixup Initialization", arXiv:1901.09321,
-section 3; kernels of zero mean: Brock et al., arXiv:2101.08692, section 4.
+Sources: Huang et al., "The GAN is dead; long live the GAN!", arXiv:2501.05441, section 3, for what these networks do
+without (normalisation, style, skips to the output); the initialisation: Zhang et al., "Fixup Initialization",
+arXiv:1901.09321, section 3; kernels of zero mean: Brock et al., arXiv:2101.08692, section 4.
 """
 
 import keras
@@ -20,7 +20,7 @@ from keras_gan.networks.mlp import generator_inputs
 
 
 def resnet(image_shape, num_classes: int | None = None, latent_dim: int = 64) -> tuple[keras.Model, keras.Model]:
-    """`resnet_generator` and `resnet_discriminator` with their defaults."""
+    """Returns a `resnet_generator` and a `resnet_discriminator` with their defaults."""
     return resnet_generator(image_shape, num_classes, latent_dim), resnet_discriminator(image_shape, num_classes)
 
 
@@ -33,19 +33,23 @@ def resnet_generator(
     blocks: int = 1,
     kernel_initializer="small_residual",
 ) -> keras.Model:
-    """A dense layer to a small picture; blocks at each size; transposed convolutions from size to size.
+    """A dense layer, then residual blocks at each size, and transposed convolutions that double the size.
 
     Args:
-        image_shape: `(height, width, channels)`, any height and width from 4 pixels on.
-        num_classes: for a conditional network; a learned embedding of the label is joined to the latents.
+        image_shape: `(height, width, channels)`; height and width may be any number from 4 on.
+        num_classes: number of classes of a conditional network, else `None`. A learned embedding of the label is joined
+            to the latents.
         latent_dim: length of the latents.
-        width: channels of the smallest picture; half as many at twice the size.
-        blocks: residual blocks at each size below the image's.
+        width: number of channels at the smallest size; it is halved whenever the size doubles.
+        blocks: number of residual blocks at each size below that of the image.
         kernel_initializer: `small_residual`, or a Keras initializer of all hidden layers.
 
     Returns:
         functional model, latents `(batch, latent_dim)` [and one-hot labels `(batch, num_classes)`] -> float32 images
         `(batch, *image_shape)` in [-1, 1].
+
+    Raises:
+        UserError: if the image is too small.
     """
     start, *sizes = reversed(halved_sizes(image_shape))
     init = Initializers(kernel_initializer, blocks * len(sizes))
@@ -73,21 +77,26 @@ def resnet_discriminator(
     spectral_normalization: bool = False,
     dropout: float = 0.0,
 ) -> keras.Model:
-    """Strided convolutions with blocks after each, a dense layer, and for labels a projection.
+    """Strided convolutions, each followed by residual blocks, a dense layer, and a projection of the label.
 
     Args:
-        image_shape: `(height, width, channels)`, any height and width from 4 pixels on.
-        num_classes: for a conditional network, by projection: `w.h + b + v_label.h` for the features `h`.
-        width: channels of the smallest picture; half as many at twice the size. The dense layer has four times as many.
-        blocks: residual blocks at each size below the image's.
+        image_shape: `(height, width, channels)`; height and width may be any number from 4 on.
+        num_classes: number of classes of a conditional network, else `None`. The logit is then a projection:
+            `w.h + b + v_label.h` for the features `h`.
+        width: number of channels at the smallest size; it is halved whenever the size doubles. The dense layer has four
+            times as many units.
+        blocks: number of residual blocks at each size below that of the image.
         kernel_initializer: `small_residual`, or a Keras initializer of all hidden layers.
-        spectral_normalization: whether the kernels are divided by their largest singular value; no block then begins as
+        spectral_normalization: whether the kernels are divided by their largest singular value. No block then begins as
             the identity.
-        dropout: share of the dense layer's units left out when training, in [0, 1).
+        dropout: share of the units of the dense layer that are dropped in training, in [0, 1).
 
     Returns:
         functional model, images `(batch, *image_shape)` [and one-hot labels `(batch, num_classes)`] -> float32 logits
         `(batch, 1)`.
+
+    Raises:
+        UserError: if the image is too small.
     """
     stages = len(halved_sizes(image_shape)) - 1
     init = Initializers(kernel_initializer, blocks * stages, spectral_normalization)
@@ -105,25 +114,25 @@ def resnet_discriminator(
 
 
 class Initializers:
-    """Of what lies on the main path, of a block's first convolution and of its last."""
+    """Initializers of the main path (`plain`) and of a block's first and last convolution (`first`, `last`)."""
 
     def __init__(self, name, blocks, spectral_normalization=False):
         self.plain = "he_normal" if name == "small_residual" else name
-        # The singular value of a kernel of zeros is no divisor.
+        # With spectral normalisation a kernel of zeros would be divided by its singular value, which is zero.
         small = name == "small_residual" and not spectral_normalization
-        # He's variance 2 / fan_in, times Fixup's L^(-1/2) for the deviation of two layers a block.
+        # He's variance 2 / fan_in; the standard deviation is multiplied by Fixup's L^(-1/2), for two layers in a block.
         scaled = {"scale": 2.0 / blocks, "mode": "fan_in", "distribution": "truncated_normal"}
         self.first = {"class_name": "VarianceScaling", "config": scaled} if small else self.plain
         self.last = "zeros" if small else self.plain
 
 
 def halved(width, times):
-    """Channels after so many halvings."""
+    """Returns the number of channels after so many halvings."""
     return max(1, width >> times)
 
 
 def block(x, init, name, spectral_normalization=False):
-    """`x` and what two convolutions make of it."""
+    """Adds to `x` the result of two convolutions."""
     branch, width = x, x.shape[-1]
     for number, initializer in enumerate((init.first, init.last), 1):
         options = {"kernel_initializer": initializer, "kernel_constraint": ZeroMean((0, 1, 2))}

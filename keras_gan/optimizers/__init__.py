@@ -1,4 +1,4 @@
-"""How the two players move: the update of one player, and learning rate schedules."""
+"""The update of one player, and learning rate schedules."""
 
 from keras_gan.optimizers.schedules import (
     SCHEDULES,

@@ -1,9 +1,10 @@
-"""Learning rate schedules made of others, and changes of a learning rate while training."""
+"""Learning rate schedules that build on others, and changes of a learning rate during training."""
 
 import keras
 import tensorflow as tf
 
-# Schedules by name: functions of the first rate, the steps and the factor. Each but `step` is over after the steps.
+# Schedules by name: functions of the first rate, the number of steps and the factor. All but `step` end after the
+# steps.
 SCHEDULES = {
     "constant": lambda rate, steps, factor: rate,
     "step": lambda rate, steps, factor: keras.optimizers.schedules.ExponentialDecay(
@@ -15,7 +16,7 @@ SCHEDULES = {
 
 
 class DerivedSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate schedule that is made of another, `schedule`, and saved with it."""
+    """A learning rate schedule that builds on another, `schedule`, and is saved with it."""
 
     def get_config(self) -> dict:
         return {"schedule": keras.saving.serialize_keras_object(self.schedule)}
@@ -27,7 +28,7 @@ class DerivedSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class ScaledSchedule(DerivedSchedule):
-    """A learning rate schedule times a constant.
+    """A learning rate schedule multiplied by a constant.
 
     Args:
         schedule: a `LearningRateSchedule`.
@@ -47,11 +48,11 @@ class ScaledSchedule(DerivedSchedule):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class Warmup(DerivedSchedule):
-    """A learning rate that rises linearly to a schedule's, or to a constant: `rate(step) * min(1, (step + 1) / steps)`.
+    """A learning rate that rises linearly to that of a schedule: `rate(step) * min(1, (step + 1) / steps)`.
 
     Args:
-        schedule: a `LearningRateSchedule`, or a float.
-        steps: int >= 1.
+        schedule: a `LearningRateSchedule`, or a float for a constant rate.
+        steps: int >= 1, number of steps in which the rate rises.
     """
 
     def __init__(self, schedule, steps: int):
@@ -68,11 +69,13 @@ class Warmup(DerivedSchedule):
 
 @keras.saving.register_keras_serializable(package="keras_gan")
 class TimedSchedule(DerivedSchedule):
-    """A learning rate that follows the clock, for a run whose steps are not known: `callbacks.TimeLimit` sets progress.
+    """A learning rate that follows the clock, for a run whose number of steps is not known.
+
+    `callbacks.TimeLimit` sets the progress.
 
     Args:
-        schedule: a `LearningRateSchedule` that is over after one step.
-        progress: float in [0, 1], how much of the time is over.
+        schedule: a `LearningRateSchedule` that ends after one step.
+        progress: float in [0, 1], share of the time that is over.
     """
 
     def __init__(self, schedule, progress: float = 0.0):
@@ -87,8 +90,8 @@ class TimedSchedule(DerivedSchedule):
 
 
 def set_progress(optimizer, progress: float) -> None:
-    """Says to a `TimedSchedule` of an optimizer, if it has one, how much of the time is over, from 0 to 1."""
-    # The schedule itself, which no public attribute gives.
+    """Tells the `TimedSchedule` of an optimizer, if it has one, the share of the time that is over, in [0, 1]."""
+    # No public attribute gives the schedule itself.
     schedule = _without_scaling(optimizer)._learning_rate
     while isinstance(schedule, DerivedSchedule):
         if isinstance(schedule, TimedSchedule):
@@ -97,16 +100,21 @@ def set_progress(optimizer, progress: float) -> None:
 
 
 def set_constant_rate(optimizer, rate: float) -> None:
-    """Gives an optimizer another learning rate, unless it has a schedule."""
+    """Sets the learning rate of an optimizer, unless it has a schedule."""
     optimizer = _without_scaling(optimizer)
     if not isinstance(optimizer.get_config()["learning_rate"], dict):
         optimizer.learning_rate = rate
 
 
 def lower_learning_rate(optimizer, factor: float, total: float) -> None:
-    """Multiplies a constant learning rate by `factor`; makes a schedule `total` times what it was at first.
+    """Lowers the learning rate of an optimizer.
 
-    A compiled train function must be made anew (`make_train_function(force=True)`) where there is a schedule.
+    If there is a schedule, the compiled train function must be made anew: `make_train_function(force=True)`.
+
+    Args:
+        optimizer: a Keras optimizer.
+        factor: factor by which a constant rate is multiplied.
+        total: factor by which a schedule is multiplied, relative to what it was at first.
     """
     optimizer = _without_scaling(optimizer)
     rate = optimizer.get_config()["learning_rate"]

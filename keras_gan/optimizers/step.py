@@ -1,4 +1,4 @@
-"""One update of one player: scaled, applied only if finite, the same on every replica."""
+"""One update of one player: scaled, applied only if it is finite, and the same on every replica."""
 
 import keras
 import tensorflow as tf
@@ -12,11 +12,15 @@ OPTIMIZERS = {
 
 
 def prepare_optimizer(optimizer, network):
-    """The optimizer of a network: built on its weights, so that it is saved, with loss scaling where float16 needs it.
+    """Prepares the optimizer of a network.
 
     Args:
         optimizer: a Keras optimizer or its name; `Adam(2e-3, beta_1=0.0, beta_2=0.99)` when `None`.
         network: the `keras.Model` whose trainable weights it moves.
+
+    Returns:
+        the optimizer, built on the weights so that it can be saved, and with loss scaling if a layer computes in
+        float16.
     """
     optimizer = (
         keras.optimizers.Adam(2e-3, beta_1=0.0, beta_2=0.99) if optimizer is None else keras.optimizers.get(optimizer)
@@ -29,7 +33,10 @@ def prepare_optimizer(optimizer, network):
 
 
 def scale_loss(loss, optimizer):
-    """The loss to differentiate: gradients are summed over replicas, and float16 needs larger ones."""
+    """Returns the loss to differentiate.
+
+    It is divided by the number of replicas, because gradients are summed over them, and scaled up if float16 needs it.
+    """
     return optimizer.scale_loss(loss / tf.distribute.get_strategy().num_replicas_in_sync)
 
 
@@ -37,16 +44,16 @@ def apply_if_finite(tape, loss, scaled, network, optimizer, then=lambda: None):
     """Moves a network's weights, and calls `then`, unless the loss or a gradient is NaN or infinite on any replica.
 
     Args:
-        tape: the `tf.GradientTape` that saw both losses.
-        loss: scalar.
-        scaled: the same of `scale_loss`.
+        tape: the `tf.GradientTape` that recorded both losses.
+        loss: scalar tensor.
+        scaled: the result of `scale_loss` for it.
         network: the `keras.Model` whose trainable weights move.
-        optimizer: of `prepare_optimizer`. One with loss scaling looks at the gradients itself: overflow is how it finds
-            its scale.
+        optimizer: the result of `prepare_optimizer`. If it scales the loss, it checks the gradients itself, because it
+            finds its scale by overflow.
         then: function without arguments.
 
     Returns:
-        bool scalar tensor, whether the update was applied; the same on every replica.
+        bool scalar tensor, whether the update was applied, the same on every replica.
     """
     variables = network.trainable_variables
     gradients = tape.gradient(scaled, [variable.value for variable in variables])
@@ -68,7 +75,7 @@ def apply_if_finite(tape, loss, scaled, network, optimizer, then=lambda: None):
     if tf.__internal__.distribute.strategy_supports_no_merge_call():
         tf.cond(finite, lambda: apply(gradients), lambda: None)
     else:
-        # Some strategies meet in `apply`, which they cannot do within a branch: they must meet before it.
+        # With other strategies the replicas meet in `apply`, which is not possible within a branch. So they meet here.
         replica.merge_call(apply_on_all, (finite, gradients))
     return finite
 

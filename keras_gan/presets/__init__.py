@@ -1,4 +1,4 @@
-"""Settings of a run as one object, named settings, and the model that settings describe."""
+"""The settings of a run as one object, presets, and the model that settings describe."""
 
 from keras_gan.presets.build import build, resolve_precision
 from keras_gan.presets.config import Config, Discriminator, Generator, Player, explanations, override

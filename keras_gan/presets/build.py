@@ -26,15 +26,15 @@ def build(
     metrics=(),
     steps_per_epoch: int | None = None,
 ) -> GAN:
-    """The compiled model that a config describes.
+    """Builds and compiles the model that a config describes.
 
     Args:
         config: the settings.
         sample_shape: shape of one sample.
-        num_classes: number of classes; used when `config.conditional`.
-        metrics: as `GAN.compile` takes them.
-        steps_per_epoch: for schedules without `decay_steps`, which last `config.epochs`. Those that are to last
-            `config.minutes` follow `callbacks.TimeLimit`.
+        num_classes: number of classes, which counts only if `config.conditional`.
+        metrics: metrics for `GAN.compile`.
+        steps_per_epoch: number of steps in an epoch. Schedules without `decay_steps` need it to last `config.epochs`.
+            If only `config.minutes` is given, they follow the time of a `callbacks.TimeLimit` instead.
 
     Raises:
         UserError: if the config is conditional and there are no classes, or the end of a schedule is not known.
@@ -83,7 +83,7 @@ def _discriminator(config, sample_shape, num_classes):
 
 
 def _options(player, family):
-    """What the settings of a player say about a network of a family, which has its own defaults for the rest."""
+    """Returns the arguments that a player's settings give to a network of a family; the rest are its own defaults."""
     families = GENERATORS if isinstance(player, Generator) else DISCRIMINATORS
     options = {"width": player.width, "kernel_initializer": INITIALIZERS.get(player.initializer, player.initializer)}
     make = families[family].make
@@ -97,7 +97,7 @@ def _loss(config):
 
 
 def _optimizer(player, epochs_end, by_the_clock):
-    """The optimizer of a player; `epochs_end` is the step at which the epochs are over, 0 where it is not known."""
+    """Makes the optimizer of a player; `epochs_end` is the step at which the epochs end, 0 if it is not known."""
     name, rate, end = player.schedule, player.learning_rate, player.decay_steps or epochs_end
     if name == "constant" or end:
         rate = SCHEDULES[name](rate, end, player.decay_rate)
@@ -110,7 +110,10 @@ def _optimizer(player, epochs_end, by_the_clock):
 
 
 def resolve_precision(precision: str) -> str:
-    """A Keras dtype policy; `auto` becomes `mixed_bfloat16` where a matrix product in it is faster, else `float32`."""
+    """Returns a Keras dtype policy.
+
+    `auto` becomes `mixed_bfloat16` if this machine multiplies matrices clearly faster in bfloat16, else `float32`.
+    """
     if precision != "auto":
         return precision
     times = {}

@@ -31,26 +31,26 @@ def _initializers():
 
 
 class Player(Settings):
-    """The settings that each of the two players has: its network, and how it moves."""
+    """The settings of a player: its network, its optimizer and its learning rate."""
 
     name: str = "dcgan"
-    share_until: str | None = setting(None, "of several networks, the name of the last layer that they share")
-    width: int | None = setting(None, "channels of the network; the family's own when none", gt=0)
+    share_until: str | None = setting(None, "name of the last layer that several networks of the player share")
+    width: int | None = setting(None, "channels of the network; the default of its family when none", gt=0)
     initializer: Annotated[str | None, OneOf(_initializers)] = setting(
-        None, "initial weights of the network; the family's own when none"
+        None, "initial weights of the network; the default of its family when none"
     )
-    optimizer: Annotated[str, OneOf(lambda: OPTIMIZERS)] = setting("adam", "moves the player's weights")
-    learning_rate: float = setting(2e-4, "learning rate, where the schedule begins", ge=0)
+    optimizer: Annotated[str, OneOf(lambda: OPTIMIZERS)] = setting("adam", "optimizer of the player's weights")
+    learning_rate: float = setting(2e-4, "learning rate with which the schedule begins", ge=0)
     beta_1: float = setting(0.5, "decay of Adam's mean of gradients; the momentum of SGD", ge=0, lt=1)
     beta_2: float = setting(0.999, "decay of Adam's mean of squared gradients; rho of RMSprop", ge=0, lt=1)
     schedule: Annotated[str, OneOf(lambda: SCHEDULES)] = setting(
-        "constant", "how the learning rate falls: step multiplies it by decay_rate each decay_steps, others go to 0"
+        "constant", "how the learning rate falls: step multiplies it by decay_rate every decay_steps, others go to 0"
     )
     decay_steps: int | None = setting(
-        None, "steps of the schedule; when none, linear and cosine last the epochs, or else the minutes", gt=0
+        None, "steps of the schedule; when none, linear and cosine last for the epochs, or else for the minutes", gt=0
     )
     decay_rate: float = setting(0.5, "factor of the schedule step", gt=0)
-    warmup_steps: int = setting(0, "steps in which the learning rate rises from 0", ge=0)
+    warmup_steps: int = setting(0, "steps in which the learning rate first rises from 0", ge=0)
 
 
 class Generator(Player):
@@ -59,7 +59,7 @@ class Generator(Player):
     group: ClassVar[str] = "generator"
 
     name: Annotated[str, OneOf(lambda: GENERATORS, several=True)] = setting(
-        "dcgan", "family of the generator's network; several are a mixture"
+        "dcgan", "family of the generator's network; several make a mixture"
     )
 
 
@@ -69,29 +69,31 @@ class Discriminator(Player):
     group: ClassVar[str] = "discriminator"
 
     name: Annotated[str, OneOf(lambda: DISCRIMINATORS, several=True)] = setting(
-        "dcgan", "family of the discriminator's network; several are an ensemble"
+        "dcgan", "family of the discriminator's network; several make an ensemble"
     )
     spectral_normalization: bool = setting(False, "whether kernels are divided by their largest singular value")
-    dropout: float = setting(0.0, "share of hidden units left out when training", ge=0, lt=1)
-    packing: int = setting(1, "samples that are judged together; 1 for each by itself", gt=0)
+    dropout: float = setting(0.0, "share of hidden units that are dropped in training", ge=0, lt=1)
+    packing: int = setting(1, "number of samples that are judged together; 1 judges each by itself", gt=0)
 
 
 class Config(Settings):
     """All settings of a training run.
 
-    Each is given by its key: `Config(r1=0.3, generator_width=32, beta_1=0.0)`. `python cli.py presets --explain` prints
-    what each means.
+    Settings are given by their keys: `Config(r1=0.3, generator_width=32, beta_1=0.0)`. All are explained by
+    `python cli.py presets --explain`.
 
     Raises:
-        UserError: if there is no such key, a value is out of range, or two settings do not go together.
+        UserError: if a key is unknown, a value is out of its range, or two settings do not go together.
     """
 
     dataset: str = setting("digits", "digits, the name of a TFDS image dataset, or a folder")
-    image_size: int | None = setting(None, "pixels to resize images to, both ways; as they are when none", gt=0)
+    image_size: int | None = setting(
+        None, "height and width in pixels to which images are resized; none leaves them as they are", gt=0
+    )
     hold_out: int = setting(
         6,
-        "where the data have no test split, each so many-th image is held out of the training, to measure samples with;"
-        " 0 holds out none",
+        "if the data have no test split, one image in so many is held out of the training, to measure samples with; 0 "
+        "holds out none",
         ge=0,
     )
     conditional: bool = setting(False, "whether the networks take labels")
@@ -99,36 +101,40 @@ class Config(Settings):
     discriminator: Discriminator = Discriminator()
     latent_dim: int = setting(64, "length of the latents", gt=0)
     loss: Annotated[str, OneOf(lambda: LOSSES, several=True)] = setting(
-        "non_saturating", "the adversarial loss; of several discriminators one, or one for each"
+        "non_saturating", "the adversarial loss; with several discriminators one for all, or one for each"
     )
     label_smoothing: float = setting(
         0.0, "how far the discriminator's target for real samples lies below 1", ge=0, lt=1
     )
     penalties: dict[str, pydantic.NonNegativeFloat] = pydantic.Field({})
     augmentation: str = setting(
-        "none", f"of all that the discriminator sees: none, default ({'+'.join(DEFAULT)}), or names joined by +"
+        "none", f"augments what the discriminator sees: none, default ({'+'.join(DEFAULT)}), or names joined by +"
     )
     augmentation_probability: float = setting(
-        0.5, "of each transformation; where it starts, with adaptive_augmentation", ge=0, le=1
+        0.5, "probability of each transformation; with adaptive_augmentation, its value at the start", ge=0, le=1
     )
-    adaptive_augmentation: bool = setting(False, "whether the probability follows how sure the discriminator is")
-    discriminator_steps: int = setting(1, "updates of the discriminator a step", gt=0)
+    adaptive_augmentation: bool = setting(
+        False, "whether the probability of the augmentation follows how sure the discriminator is"
+    )
+    discriminator_steps: int = setting(1, "updates of the discriminator in each step", gt=0)
     ema_decay: float = setting(0.999, "decay of the averaged generator", ge=0, lt=1)
     pretrained: str | None = setting(
         None,
-        "run folder or .keras file whose weights a new run begins with, as far as they fit; one for each member, joined"
-        " by +, of a mixture and an ensemble",
+        "run folder or .keras file whose weights a new run begins with, as far as they fit; for a mixture or an "
+        "ensemble one for each member, joined by +",
     )
-    batch_size: int = setting(64, "images a step", gt=0)
-    epochs: int | None = setting(None, "when to stop; none does not count", gt=0)
-    minutes: float | None = setting(None, "when to stop, if the epochs do not end it before; none does not count", gt=0)
-    epoch_steps: int | None = setting(None, "steps of an epoch; when none, a pass over the data, 250 at least", gt=0)
+    batch_size: int = setting(64, "images in each step", gt=0)
+    epochs: int | None = setting(None, "epochs after which training stops; none sets no such limit", gt=0)
+    minutes: float | None = setting(
+        None, "minutes after which training stops, unless its epochs end first; none sets no such limit", gt=0
+    )
+    epoch_steps: int | None = setting(None, "steps in an epoch; when none, a pass over the data, at least 250", gt=0)
     precision: Annotated[str, OneOf(lambda: PRECISIONS)] = setting(
-        "auto", "dtype policy of the networks; auto takes bfloat16 where this machine computes it faster"
+        "auto", "dtype policy of the networks; auto takes bfloat16 if this machine computes it faster"
     )
-    seed: int = setting(0, "of weights, noise and the order of the data", ge=0, lt=2**63)
+    seed: int = setting(0, "seed of the weights, the noise and the order of the data", ge=0, lt=2**63)
 
-    # The groups whose settings have keys of their own.
+    # Groups of settings whose keys begin with the name of the group.
     GROUPS: ClassVar[dict[str, type[Settings]]] = {"generator": Generator, "discriminator": Discriminator}
 
     def __init__(self, **values):
@@ -141,7 +147,7 @@ class Config(Settings):
         return super().told(error)
 
     def replace(self, **values) -> "Config":
-        """The same settings but for those given, by their keys.
+        """Returns a copy with other values of the given settings, by their keys.
 
         Raises:
             UserError: as `Config` does.
@@ -149,12 +155,12 @@ class Config(Settings):
         return Config(**{**self.by_key(), **_prefixed(values)})
 
     def by_key(self) -> dict:
-        """The value of each setting by its key: what `config.json` holds, and `Config(**...)` takes."""
+        """Returns the values of all settings by their keys, as in `config.json` and as `Config(**...)` takes them."""
         values = {key: value for key, _, value in self._fields()}
         return values | {name: self.penalties.get(name, 0.0) for name in REGULARIZERS}
 
     def _fields(self):
-        """Key, field and value of each setting but the penalties."""
+        """Yields key, field and value of all settings but the penalties."""
         for name, field in Config.model_fields.items():
             if name in self.GROUPS:
                 group = getattr(self, name)
@@ -189,19 +195,23 @@ class Config(Settings):
 
 
 def override(config: Config, settings: dict) -> Config:
-    """The same as `config.replace(**settings)`, by its name in version 0.1.0."""
+    """Does the same as `config.replace(**settings)`; this is its name in version 0.1.0."""
     return config.replace(**settings)
 
 
 def transformations(text: str) -> tuple[str, ...]:
-    """The names of the transformations that the setting `augmentation` stands for."""
+    """Returns the names of the transformations that a value of the setting `augmentation` stands for.
+
+    Raises:
+        UserError: if a name is unknown.
+    """
     if text in ("none", "default"):
         return DEFAULT if text == "default" else ()
     return tuple(choose("augmentation", name, TRANSFORMATIONS, several=True) for name in members(text))
 
 
 def explanations() -> list[Explanation]:
-    """What there is to know about each setting, in order."""
+    """Returns the explanations of all settings, in order."""
     found = [explain_field(key, field) for key, field, _ in Config()._fields()]
     values = "a number from 0 on; 0 leaves it out"
     for name, cls in REGULARIZERS.items():
@@ -211,7 +221,7 @@ def explanations() -> list[Explanation]:
 
 
 def keys() -> dict[str, list[tuple[str, ...]]]:
-    """Each key, and the places in `Config` that it sets: more than one, where it means both players."""
+    """Returns for each key the places in `Config` that it sets; there are two if it stands for both players."""
     places = {name: [(name,)] for name in Config.model_fields if name not in Config.GROUPS and name != "penalties"}
     places |= {name: [("penalties", name)] for name in REGULARIZERS}
     for group, settings in Config.GROUPS.items():
@@ -223,11 +233,11 @@ def keys() -> dict[str, list[tuple[str, ...]]]:
 
 
 def _prefixed(values):
-    """Values by keys that each mean one place."""
+    """Returns the values by keys that each stand for one place only."""
     places, prefixed = keys(), {}
     for key in values:
         choose("setting", key, places)
-    # A key that means one player goes before one that means both.
+    # A key of one player comes last, so that it overrides a key of both.
     for key, value in sorted(values.items(), key=lambda item: -len(places[item[0]])):
         for place in places[key]:
             group, name = place[0], place[-1]
@@ -236,6 +246,7 @@ def _prefixed(values):
 
 
 def _nested(values):
+    """Returns values by key as nested values by field, as pydantic takes them."""
     places, nested = keys(), {}
     for key, value in _prefixed(values).items():
         ((group, *field),) = places[key]

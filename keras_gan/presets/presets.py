@@ -1,11 +1,11 @@
-"""Named settings: each says the command, the time that it takes, and the score that was measured."""
+"""Presets: named settings, each with its command, the time that it takes, and the score that was measured."""
 
 from keras_gan.presets.config import Config
 from keras_gan.presets.settings import choose
 
 
 def dcgan() -> Config:
-    """Transposed and strided convolutions, cross-entropy with R1: the best pictures in two minutes.
+    """Transposed and strided convolutions, cross-entropy with R1: the best pictures after two minutes.
 
     `train --dataset mnist --conditional --minutes 2` on two cores: FCD 0.9 to 1.0, label accuracy 99.2 to 99.3 % over
     three seeds (`evaluate`).
@@ -22,7 +22,7 @@ def dcgan() -> Config:
 
 
 def mlp() -> Config:
-    """The first GAN, with the numbers of the tutorials: dense networks, cross-entropy, Adam 2e-4.
+    """The first GAN with the settings of tutorials: dense networks, cross-entropy, Adam 2e-4.
 
     `train --dataset mnist --conditional --preset mlp`, two and a half minutes on two cores: FCD 42, label
     accuracy 95.2 % (`evaluate`).
@@ -43,9 +43,9 @@ def cnn() -> Config:
 
 
 def relativistic() -> Config:
-    """The networks of `dcgan` with the objective of R3GAN: twice as long a step, the best from ten minutes on.
+    """The networks of `dcgan` with the objective of R3GAN: a step takes twice as long; the best from ten minutes on.
 
-    `train --dataset mnist --conditional --preset relativistic --epochs 20`, 19 minutes on one core: FCD 0.29, where
+    `train --dataset mnist --conditional --preset relativistic --epochs 20`, 19 minutes on one core: FCD 0.29, while
     held-out real images have 0.36 (`evaluate`; one seed). Source: Huang et al., arXiv:2501.05441, section 2.
     """
     return dcgan().replace(loss="relativistic", r2=0.3, minutes=10.0)
@@ -54,12 +54,12 @@ def relativistic() -> Config:
 def resnet() -> Config:
     """`relativistic` with a residual generator.
 
-    MNIST, conditional, 10,000 steps, 14 minutes on one core: FCD 0.59, `relativistic` 0.41 in 12 (`compare`; one seed).
-    For data of many kinds: on Stacked-MNIST after 6,000 steps its generator has a divergence of 0.048, that of `dcgan`
-    0.082 (docs/benchmarks.md; one seed).
+    MNIST, conditional, 10,000 steps, 14 minutes on one core: FCD 0.59; `relativistic` has 0.41 after 12 minutes
+    (`compare`; one seed). It is meant for data of many kinds: on Stacked-MNIST its generator has a divergence of 0.048
+    after 6,000 steps, that of `dcgan` 0.082 (docs/benchmarks.md; one seed).
 
-    Source: Huang et al., arXiv:2501.05441, section 3, where the discriminator has residual blocks too: they take longer
-    than they are worth here.
+    Source: Huang et al., arXiv:2501.05441, section 3. Their discriminator has residual blocks too, which here cost more
+    time than they are worth.
     """
     return relativistic().replace(generator="resnet")
 
@@ -68,9 +68,9 @@ PRESETS = {"dcgan": dcgan, "relativistic": relativistic, "resnet": resnet, "mlp"
 
 
 def preset(name: str) -> Config:
-    """The settings of a preset.
+    """Returns the settings of a preset.
 
     Raises:
-        UserError: if there is none of that name.
+        UserError: if there is no preset of that name.
     """
     return PRESETS[choose("preset", name, PRESETS)]()

@@ -1,8 +1,9 @@
-"""Settings that say themselves: each has its name, type, range, meaning and default in one place.
+"""Settings that describe themselves: each has its name, type, range, meaning and default in one place.
 
-Settings are frozen pydantic models. Where a setting is meant for people it is a *key*: the key of a setting of a player
-is `generator_width`, that of a penalty its name, `r1`, and of any other setting its name. A player's key without the
-player, such as `width`, means both players. The command line, Python and `config.json` all use these keys.
+Settings are frozen pydantic models. People name a setting by its *key*, on the command line, in Python and in
+`config.json`. The key of a player's setting begins with the player, as in `generator_width`. A key without the player,
+such as `width`, stands for both players. The key of a penalty is its name, such as `r1`, and the key of any other
+setting is the name of its field.
 """
 
 import dataclasses
@@ -19,11 +20,11 @@ from keras_gan.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class OneOf:
-    """Marks a text that must be one of these names.
+    """Marks a setting whose value must be one of some names.
 
     Attributes:
         options: function that returns the names.
-        several: whether there may be several names, joined by +.
+        several: whether the value may be several names, joined by +.
     """
 
     options: Callable[[], Collection[str]]
@@ -32,13 +33,13 @@ class OneOf:
 
 @dataclasses.dataclass(frozen=True)
 class Explanation:
-    """What there is to know about a setting.
+    """The explanation of a setting.
 
     Attributes:
-        key: what it is called on the command line, in Python and in `config.json`.
+        key: its name on the command line, in Python and in `config.json`.
         meaning: what it does.
         values: its type and range, in words.
-        default: its value when not given.
+        default: its value if it is not given.
     """
 
     key: str
@@ -48,15 +49,15 @@ class Explanation:
 
 
 class Settings(pydantic.BaseModel):
-    """A group of settings, checked when made.
+    """A group of settings, which are checked when it is made.
 
     Raises:
-        UserError: if there is no setting of a name, or a value is out of its range.
+        UserError: if a name is unknown, or a value is out of its range.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    # What the keys of the group begin with.
+    # The keys of the group begin with this name.
     group: ClassVar[str] = ""
 
     def __init__(self, **values):
@@ -69,14 +70,14 @@ class Settings(pydantic.BaseModel):
 
     @classmethod
     def key(cls, name: str) -> str:
-        """The key of a setting of the group; the group's own name is the key of the setting `name`."""
+        """Returns the key of a setting of the group; that of the setting `name` is the name of the group itself."""
         if not cls.group:
             return name
         return cls.group if name == "name" else f"{cls.group}_{name}"
 
     @classmethod
     def told(cls, error: dict) -> str:
-        """One line about what pydantic found wrong."""
+        """Returns one line about an error that pydantic found."""
         if error["type"] == "value_error":
             return str(error["ctx"]["error"])
         name = error["loc"][0]
@@ -100,10 +101,10 @@ class Settings(pydantic.BaseModel):
 
 
 def setting(default, meaning: str, **limits) -> Any:
-    """A setting of a `Settings` class.
+    """Declares a setting of a `Settings` class.
 
     Args:
-        default: its value when not given.
+        default: its value if it is not given.
         meaning: what it does, in one sentence.
         **limits: `gt`, `ge`, `lt`, `le`, as `pydantic.Field` takes them.
     """
@@ -111,15 +112,21 @@ def setting(default, meaning: str, **limits) -> Any:
 
 
 def members(text: str) -> list[str]:
-    """Names that are joined by +."""
+    """Splits names that are joined by +."""
     return text.split("+")
 
 
 def choose(kind: str, name: str, options: Collection[str], several: bool = False) -> str:
-    """A name, if it is one of the options.
+    """Returns a name if it is one of the options.
+
+    Args:
+        kind: what the name is for, for the message of the error.
+        name: the name.
+        options: the names that are known.
+        several: whether the setting takes several names, for the message of the error.
 
     Raises:
-        UserError: if it is not, with the names that are nearest.
+        UserError: if it is not; the message suggests similar names.
     """
     kind = kind.replace("_", " ")
     if not name:
@@ -136,10 +143,10 @@ def choose(kind: str, name: str, options: Collection[str], several: bool = False
 
 
 def pairs(texts) -> dict[str, str]:
-    """Keys and values of texts KEY=VALUE; in a key a dash or a dot is an underscore.
+    """Returns the keys and values of texts KEY=VALUE; dashes and dots in keys become underscores.
 
     Raises:
-        UserError: if one is something else.
+        UserError: if a text has no `=`.
     """
     split = [text.partition("=") for text in texts]
     for key, equals, _ in split:
@@ -149,7 +156,7 @@ def pairs(texts) -> dict[str, str]:
 
 
 def values_of(field) -> str:
-    """The type and range of a field, in words: `a whole number greater than 0, or none`."""
+    """Returns the type and range of a field in words, such as `a whole number greater than 0, or none`."""
     kinds = _kinds(field)
     marks = [mark for mark in field.metadata if isinstance(mark, OneOf)]
     if marks:
@@ -164,7 +171,7 @@ def values_of(field) -> str:
 
 
 def explain_field(key: str, field) -> Explanation:
-    """What there is to know about a field whose key is `key`."""
+    """Returns the explanation of a field whose key is `key`."""
     return Explanation(key, field.description, values_of(field), field.default)
 
 

@@ -1,4 +1,4 @@
-"""From seeds and labels to samples, and what an image is."""
+"""Makes samples from seeds and labels, and defines what an image is."""
 
 from keras_gan.sampling.latents import latents_from, latents_of_seeds, one_hot_labels
 from keras_gan.sampling.pixels import is_image, to_float, to_pixels, to_uint8

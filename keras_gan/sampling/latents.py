@@ -1,4 +1,4 @@
-"""Latents of seeds, and label rows."""
+"""Makes latents from seeds, and label rows from labels."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,7 +7,20 @@ from keras_gan.errors import UserError
 
 
 def latents_from(seed, num, truncation, latent_dim):
-    """Latents of the seeds `seed, seed + 1, ...`, float32 tensor `(num, latent_dim)`."""
+    """Draws the latents of the seeds `seed, seed + 1, ...`.
+
+    Args:
+        seed: int >= 0.
+        num: number of seeds.
+        truncation: float > 0, or `None`, as in `latents_of_seeds`.
+        latent_dim: length of the latents.
+
+    Returns:
+        float32 tensor `(num, latent_dim)`.
+
+    Raises:
+        UserError: if seed or truncation is out of its range.
+    """
     if not 0 <= seed <= np.iinfo("int64").max - num:
         raise UserError(f"seed must be an int >= 0 that fits 64 bits, got {seed}")
     if truncation is not None and not truncation > 0:
@@ -18,38 +31,42 @@ def latents_from(seed, num, truncation, latent_dim):
 
 @tf.function(reduce_retracing=True, autograph=False)
 def latents_of_seeds(seeds, latent_dim: int, truncation):
-    """Latents in which each row depends on its own seed alone.
+    """Draws latents of which each row depends only on its own seed.
 
     Args:
         seeds: int64 `(N,)`.
         latent_dim: length of the latents.
-        truncation: float32 scalar; rows are N(0, 1) cut to [-truncation, truncation], by the inverse of the
-            distribution function. Infinity does not cut.
+        truncation: float32 scalar. Latents are drawn from N(0, 1) cut to [-truncation, truncation], by the inverse of
+            the distribution function. Infinity does not cut.
 
     Returns:
         float32 tensor `(N, latent_dim)`.
     """
 
     def uniform(seed):
-        # Named, since the default depends on the device: a seed is one picture everywhere.
+        # The default algorithm depends on the device, but a seed must be the same picture everywhere.
         return tf.random.stateless_uniform((latent_dim,), tf.stack([seed, 0]), minval=-1.0, maxval=1.0, alg="philox")
 
     rows = tf.map_fn(uniform, tf.convert_to_tensor(seeds), fn_output_signature=tf.TensorSpec((latent_dim,), "float32"))
     root2 = np.float32(np.sqrt(2.0))
-    # erfinv(-1) is infinite, and -1 is a number that a uniform draw can return.
+    # A uniform draw can return -1, where erfinv is infinite.
     return root2 * tf.math.erfinv(tf.maximum(rows, -1.0 + 2.0**-23) * tf.math.erf(truncation / root2))
 
 
 def one_hot_labels(num: int, labels, num_classes: int | None) -> np.ndarray | None:
-    """Labels for `num` samples as float32 rows `(num, num_classes)`, or `None` for an unconditional model.
+    """Makes label rows for `num` samples.
 
     Args:
-        num: how many samples.
-        labels: an int for all, `num` ints, or float rows `(num, num_classes)`; all classes in turn when `None`.
+        num: number of samples.
+        labels: an int for all samples, `num` ints, or float rows `(num, num_classes)`; when `None`, the classes take
+            turns.
         num_classes: number of classes, `None` when unconditional.
 
+    Returns:
+        float32 rows `(num, num_classes)`, or `None` for an unconditional model.
+
     Raises:
-        UserError: if there are too few or too many, one is out of range, or the model takes none.
+        UserError: if there are too few or too many labels, one is out of range, or an unconditional model is given any.
     """
     if num_classes is None:
         if labels is not None:

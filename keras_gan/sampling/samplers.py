@@ -1,4 +1,4 @@
-"""From seeds and labels to samples, the same whether the model is a `GAN` or a SavedModel."""
+"""Makes samples from seeds and labels, in the same way for a `GAN` and for a SavedModel."""
 
 import numpy as np
 import tensorflow as tf
@@ -14,12 +14,12 @@ def sample(render, num: int, labels, seed: int, truncation: float | None, latent
     """Draws latents for the seeds `seed, seed + 1, ...` and renders them in batches.
 
     Args:
-        render: function of latents float32 `(n, latent_dim)` and one-hot labels float32 `(n, num_classes)` or `None`,
-            that returns `n` samples.
-        num: how many, an int >= 1.
-        labels: as `one_hot_labels` takes them.
+        render: function of latents float32 `(n, latent_dim)` and one-hot labels float32 `(n, num_classes)` or `None`.
+            It returns `n` samples.
+        num: number of samples, an int >= 1.
+        labels: labels, as for `one_hot_labels`.
         seed: int >= 0.
-        truncation: float > 0, or `None`, as `latents_of_seeds` takes it.
+        truncation: float > 0, or `None`, as in `latents_of_seeds`.
         latent_dim: length of the latents.
         num_classes: number of classes, `None` when unconditional.
 
@@ -36,16 +36,16 @@ def sample(render, num: int, labels, seed: int, truncation: float | None, latent
 
 
 def circle(model, num: int, frames: int, labels=None, seed: int = 0, truncation: float | None = None) -> np.ndarray:
-    """Samples that walk through the latents and come back: each goes around a circle through the latents of two seeds.
+    """Makes samples that walk through the latents and come back where they began.
 
-    At angle t the latents are `cos(t) a + sin(t) b`. With a and b from N(0, I) they are so too at every angle: no frame
-    is less likely than another.
+    Each walks around a circle through the latents a and b of two seeds: at angle t they are `cos(t) a + sin(t) b`. If
+    a and b are from N(0, I), so are the latents at every angle, and no frame is less likely than another.
 
     Args:
         model: a `GAN` or `SavedGAN`.
-        num: how many samples; their first frame is what `model.generate(num, labels, seed, truncation)` gives.
-        frames: of the walk, an int >= 1.
-        labels, seed, truncation: as `GAN.generate` takes them.
+        num: number of samples. The first frame is what `model.generate(num, labels, seed, truncation)` returns.
+        frames: number of frames, an int >= 1.
+        labels, seed, truncation: as for `GAN.generate`.
 
     Returns:
         array `(frames, num, ...)`.
@@ -61,16 +61,16 @@ def circle(model, num: int, frames: int, labels=None, seed: int = 0, truncation:
 
 
 def between(model, seeds, shares, labels=None, truncation: float | None = None) -> np.ndarray:
-    """Samples on the way from one seed to another, and from one class to another.
+    """Makes samples on the way from one seed to another, and from one class to another.
 
-    Latents go along the great circle from one to the other (White, arXiv:1609.04468), labels in a straight line.
+    Latents go along a great circle (White, arXiv:1609.04468), labels along a straight line.
 
     Args:
-        model: a `GAN` or `SavedGAN`; the latter takes two labels that are the same.
+        model: a `GAN` or `SavedGAN`; for the latter both labels must be the same.
         seeds: two ints >= 0.
-        shares: of the way, floats in [0, 1].
-        labels: two ints; both 0 when `None` and the model is conditional.
-        truncation: as `GAN.generate` takes it.
+        shares: floats in [0, 1], the share of the way at which each sample is.
+        labels: two ints; both are 0 when `None` and the model is conditional.
+        truncation: as for `GAN.generate`.
 
     Returns:
         array `(len(shares), ...)`.

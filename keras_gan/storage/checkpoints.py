@@ -1,4 +1,4 @@
-"""Checkpoints: `.keras` files that hold the state of training beside the model, written aside and moved into place."""
+"""Checkpoints: `.keras` files that hold the state of training beside the model."""
 
 import json
 import warnings
@@ -16,16 +16,16 @@ STATE = "training.json"
 
 
 class UnreadableCheckpoint(UserError):
-    """The file is incomplete or damaged."""
+    """A checkpoint is incomplete or damaged."""
 
 
 def save(model, path, state: dict) -> None:
-    """Writes a model and the state of its training; a file of that name is replaced only when the new one is complete.
+    """Writes a model and the state of its training; an older file is replaced only when the new one is complete.
 
     Args:
         model: a `keras.Model`.
-        path: ends in `.keras`; `keras.saving.load_model` reads it.
-        state: what JSON can hold.
+        path: a file that ends in `.keras`; `keras.saving.load_model` can read it.
+        state: the state, a dict that JSON can hold.
 
     Raises:
         OSError: if it cannot be written.
@@ -36,22 +36,22 @@ def save(model, path, state: dict) -> None:
             with zipfile.ZipFile(aside, "a") as archive:
                 archive.writestr(STATE, json.dumps(state))
     except (OSError, RuntimeError, ValueError) as error:
-        # HDF5 reports a full disk as a RuntimeError or a ValueError, according to where it meets it.
+        # HDF5 reports a full disk as a RuntimeError or a ValueError, depending on what it was writing.
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise OSError(f"cannot write the checkpoint {path}: {reason}") from error
 
 
 def copy(path, target) -> None:
-    """Copies a checkpoint, in place of an older file of that name only when the copy is complete."""
+    """Copies a checkpoint; an older file is replaced only when the copy is complete."""
     with written_aside(target) as aside:
         aside.write_bytes(Path(path).read_bytes())
 
 
 def read_state(path) -> dict:
-    """The state that was saved with a model, after a check that the whole file is as it was written.
+    """Checks that a whole file is as it was written, and returns the state that was saved with the model.
 
     Raises:
-        UnreadableCheckpoint: if it is not.
+        UnreadableCheckpoint: if the file is incomplete or damaged.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -64,7 +64,7 @@ def read_state(path) -> dict:
 
 
 def are_same(path, other) -> bool:
-    """Whether two checkpoints can both be read and stand at the same state of training."""
+    """Whether two checkpoints can both be read and hold the same state of training."""
     try:
         return read_state(path) == read_state(other)
     except UnreadableCheckpoint:
@@ -72,14 +72,14 @@ def are_same(path, other) -> bool:
 
 
 def load(model, path) -> None:
-    """Loads weights, optimizers and seeds into a model that was built and compiled as the saved one.
+    """Loads weights, optimizers and seeds into a model that was built and compiled as the saved one was.
 
     Raises:
-        UserError: if it was not.
+        UserError: if the file belongs to other networks or optimizers.
     """
     try:
         with warnings.catch_warnings():
-            # Keras only warns where it finds no weights for a layer, and leaves it as it is.
+            # Keras only warns if it finds no weights for a layer, and leaves the layer as it is.
             warnings.simplefilter("error", UserWarning)
             model.load_weights(path)
     except (ValueError, KeyError, UserWarning) as error:
@@ -87,23 +87,24 @@ def load(model, path) -> None:
 
 
 def newest_first(folder) -> list[Path]:
-    """The checkpoints `step-*.keras` of a folder."""
+    """Returns the checkpoints `step-*.keras` of a folder, the newest first."""
     return sorted(Path(folder).glob("step-*.keras"), reverse=True)
 
 
 def metrics_state(metrics) -> dict:
-    """The sums and counts of running means, to go on with in the middle of an epoch."""
+    """Returns the sums and counts of running means, so that they can go on in the middle of an epoch."""
     means = [metric for metric in metrics if isinstance(metric, keras.metrics.Mean)]
     return {metric.name: [float(variable) for variable in metric.variables] for metric in means}
 
 
 def set_metrics_state(metrics, state: dict) -> None:
-    """Restores what `metrics_state` gave."""
+    """Restores what `metrics_state` returned."""
     for metric in metrics:
         for variable, value in zip(metric.variables, state.get(metric.name, ())):
             variable.assign(value)
 
 
 def is_finite(model) -> bool:
-    """Whether no weight of a model is NaN or infinite: a sum is finite only if all its terms are."""
+    """Whether no weight of a model is NaN or infinite."""
+    # A sum is finite only if all its terms are.
     return all(np.isfinite(np.sum(weight)) for weight in model.get_weights())

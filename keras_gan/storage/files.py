@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written aside, then moved into place."""
+"""Writes files that are either complete or missing: they are written under another name, then moved into place."""
 
 import contextlib
 import json
@@ -9,15 +9,15 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def written_aside(path):
-    """Gives a path beside `path` to write a file or a folder to, and moves it into place when the block ends well.
+    """Gives another path to write a file or a folder to, and moves it to `path` when the context ends without an error.
 
-    Where the block raises, what was there before stays, and what was written aside is removed.
+    If the context raises, the new file is removed and the old one stays.
 
     Args:
-        path: the file or folder to write. A file of that name is replaced; a folder must be empty or missing.
+        path: the file or folder to write. An old file is replaced; an old folder must be empty.
 
     Yields:
-        `Path` in the same folder, with the same suffix, that no other process writes to.
+        `Path` in the same folder, with the same suffix, to which no other process writes.
     """
     path = Path(path)
     aside = path.with_name(f".{path.stem}.part.{os.getpid()}{path.suffix}")
@@ -37,6 +37,6 @@ def written_aside(path):
 
 
 def write_json(path, content) -> None:
-    """Writes what JSON can hold, indented."""
+    """Writes content that JSON can hold, indented; an older file is replaced only when the new one is complete."""
     with written_aside(path) as aside:
         aside.write_text(json.dumps(content, indent=2) + "\n")

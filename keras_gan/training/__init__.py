@@ -1,4 +1,4 @@
-"""Training runs: a session from settings to a folder that can be gone on with, and weights to begin with."""
+"""Training runs: sessions, their options and their folders, and pretrained weights."""
 
 from keras_gan.training.options import Options, chosen_config, chosen_options
 from keras_gan.training.pretrained import Loaded, load_by_path, load_pretrained

@@ -1,4 +1,4 @@
-"""What a run is asked for: its settings and how it is kept, new or of the run that is resumed."""
+"""The options of a run, and the choice of settings and options for a new or a resumed run."""
 
 from typing import Annotated
 
@@ -9,32 +9,36 @@ from keras_gan.training import runs
 
 
 class Options(Settings):
-    """How a run is kept and watched; what it computes is in its `Config`."""
+    """How a run is stored and watched. What it computes is in its `Config`."""
 
-    export_dir: str | None = setting(None, "gets the finished model as its next version; none exports nothing")
-    checkpoint_steps: int | None = setting(None, "steps from one checkpoint to the next, beside one an epoch", gt=0)
-    keep: int = setting(3, "checkpoints to keep", gt=0)
+    export_dir: str | None = setting(
+        None, "folder that gets the finished model as its next version; none exports nothing"
+    )
+    checkpoint_steps: int | None = setting(
+        None, "steps from one checkpoint to the next, beside the one after each epoch", gt=0
+    )
+    keep: int = setting(3, "number of checkpoints to keep", gt=0)
     evaluate: str | None = setting(
-        None, "extractor whose features measure samples while training, as metrics.named_extractor takes it"
+        None, "extractor whose features measure samples during training, as metrics.named_extractor takes it"
     )
     watch: Annotated[str, OneOf(lambda: ("warn", "stop", "rollback", "off"))] = setting(
-        "warn", "what to do at collapse and other troubles: say so, end, or go back with lower learning rates"
+        "warn", "what to do at collapse and other troubles: warn, stop, or go back with lower learning rates"
     )
     deterministic: bool = setting(False, "whether TensorFlow must compute the same bits again on this machine")
     tensorboard: bool = setting(True, "whether curves and pictures are written for TensorBoard")
 
 
 def chosen_config(preset, before: Config | None, settings: dict, epochs=None, minutes=None) -> Config:
-    """Settings of a preset, or else of the run that is resumed, with changes.
+    """Chooses the settings of a run: those of a preset, or else of the run that is resumed, with changes.
 
     Args:
-        preset: name of a preset, a `Config`, or `None`.
+        preset: name of a preset, a `Config`, or `None` for that of the resumed run, or else for `dcgan`.
         before: settings of the run that is resumed, or `None`.
-        settings: values by key.
-        epochs, minutes: if one is given, the preset's other one does not count.
+        settings: values to change, by key.
+        epochs, minutes: limits of the training. If one is given, neither limit of the preset counts.
 
     Raises:
-        UserError: as `Config` does.
+        UserError: as `Config` and `presets.preset` do.
     """
     if isinstance(preset, Config):
         base = preset
@@ -48,6 +52,14 @@ def chosen_config(preset, before: Config | None, settings: dict, epochs=None, mi
 
 
 def chosen_options(before: runs.Record | None, given: dict) -> Options:
-    """Options of the run that is resumed, with changes: those that are not `None`."""
+    """Chooses the options of a run: those of the run that is resumed, or the defaults, with changes.
+
+    Args:
+        before: record of the run that is resumed, or `None`.
+        given: values to change, by name; `None` changes nothing.
+
+    Raises:
+        UserError: if a name is unknown, or a value is out of its range.
+    """
     known = {key: value for key, value in (before.options if before else {}).items() if value is not None}
     return Options(**{**known, **{key: value for key, value in given.items() if value is not None}})

@@ -1,4 +1,4 @@
-"""Starting from the weights of another model, as far as they fit."""
+"""Weights of another model to start from, as far as they fit."""
 
 import dataclasses
 from pathlib import Path
@@ -8,12 +8,12 @@ from keras_gan.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """What became of the weights of one network.
+    """Which weights of a network were loaded.
 
     Attributes:
-        network: its name.
-        loaded: paths of the weights that were taken over.
-        left_out: path of each weight that stays as it was, with the reason.
+        network: name of the network.
+        loaded: paths of the weights that were loaded.
+        left_out: paths of the weights that were not loaded, with the reason for each.
     """
 
     network: str
@@ -26,19 +26,19 @@ class Loaded:
 
 
 def load_pretrained(gan, *sources) -> list[Loaded]:
-    """Takes over the weights of other GANs whose names and shapes are the same, optimizers not.
+    """Loads those weights of other GANs whose names and shapes are the same; optimizers stay as they are.
 
     Args:
-        gan: the `GAN` to change. Where weights fit, its averaged generator begins as the source's.
-        sources: the `GAN` to read; or several, one for each member of a `networks.mixture` and of a
-            `networks.ensemble`: two trained GANs become one.
+        gan: the `GAN` to change. Its averaged generator begins with the weights of the source's, as far as they fit.
+        sources: one `GAN` to read; or several, one for each member of a `networks.mixture` and a `networks.ensemble`,
+            so that trained GANs become one.
 
     Returns:
-        what was taken over and what was not, of the generator and of the discriminator, for each source.
+        which weights were loaded, of the generator and of the discriminator, for each source.
 
     Raises:
-        UserError: if less than half of both networks fit a source, for what is left is then chance; if there are
-            several, and not as many members.
+        UserError: if fewer than half of the weights of both networks fit a source, because the rest would then fit by
+            chance; or if there are several sources but not as many members.
     """
     gan.ema_generator.set_weights(gan.generator.get_weights())
     reports = []
@@ -55,10 +55,15 @@ def load_pretrained(gan, *sources) -> list[Loaded]:
 
 
 def load_by_path(gan, text: str) -> list[Loaded]:
-    """`load_pretrained` of run folders or `.keras` files, joined by +.
+    """Calls `load_pretrained` with run folders or `.keras` files.
+
+    Args:
+        gan: the `GAN` to change.
+        text: one path, or several joined by +.
 
     Raises:
-        UserError: as it does; if there is no such path, or it is a SavedModel, which has no discriminator to train on.
+        UserError: as `load_pretrained` does; if a path does not exist, or is a SavedModel, which holds no discriminator
+            that could train on.
     """
     from keras_gan.export import SavedGAN, load
     from keras_gan.presets.settings import members
@@ -83,7 +88,7 @@ def _member(network, number, count):
 
 
 def load_matching(network, source) -> Loaded:
-    """Takes over the weights of another network that have the same path and shape."""
+    """Loads those weights of another network that have the same path and shape."""
     theirs = {weight.path: weight for weight in source.weights}
     loaded, left_out = [], {}
     for weight in network.weights:

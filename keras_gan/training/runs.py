@@ -1,4 +1,4 @@
-"""Run folders: what was asked for, who is at it, and how to go on."""
+"""Run folders: their records, their names and their locks."""
 
 import contextlib
 import dataclasses
@@ -13,21 +13,21 @@ from keras_gan.storage.files import write_json
 
 RECORD = "config.json"
 LOCK = ".lock"
-# Of the record. Version 0.1.0 of the package wrote none, and held no image out of the training by itself.
+# Version of the record. Version 0.1.0 of the package wrote none, and did not hold out images of its own accord.
 SCHEMA = 2
-# A run may stop sooner or later than first meant, and still be the same run.
+# A run that stops sooner or later than first intended is still the same run.
 HARMLESS = {"epochs", "minutes"}
 
 
 @dataclasses.dataclass
 class Record:
-    """What `config.json` of a run folder holds.
+    """The content of `config.json` in a run folder.
 
     Attributes:
         config: the settings.
-        data: images, class names and a fingerprint of the training data, and what was held out of it.
-        versions: of the libraries that the numbers depend on.
-        options: how the run is kept, as `training.Options` has them.
+        data: number of images, class names and fingerprint of the training data, and what was held out.
+        versions: versions of the libraries on which the numbers depend.
+        options: values of the `training.Options`.
     """
 
     config: Config
@@ -41,7 +41,7 @@ class Record:
 
 
 def versions() -> dict[str, str]:
-    """Of the libraries that the numbers depend on."""
+    """Returns the versions of the libraries on which the numbers depend."""
     import keras
     import tensorflow as tf
 
@@ -51,17 +51,17 @@ def versions() -> dict[str, str]:
 
 
 def check_new(run_dir: Path) -> None:
-    """Raises `UserError` if a folder for a new run holds something already."""
+    """Raises `UserError` if the folder for a new run is not empty."""
     if run_dir.exists() and (not run_dir.is_dir() or any(path.name != LOCK for path in run_dir.iterdir())):
         resume = ", or go on with it: --resume" if is_run(run_dir) else ""
         raise UserError(f"{run_dir} is not an empty folder: no run overwrites another{resume}")
 
 
 def new_folder(run_dir: Path | None, title: str) -> Path:
-    """Makes the folder of a new run: `run_dir`, or `runs/TITLE-001`, `runs/TITLE-002` ...
+    """Makes the folder of a new run: `run_dir`, or, when `None`, the first free of `runs/TITLE-001` ...
 
     Raises:
-        UserError: if it holds something already.
+        UserError: if `run_dir` is not empty.
     """
     if run_dir is not None:
         check_new(run_dir)
@@ -81,10 +81,10 @@ def is_run(path: Path) -> bool:
 
 
 def read(run_dir: Path) -> Record:
-    """The record of a run, of this version of the package or an older one.
+    """Reads the record of a run, written by this version of the package or an older one.
 
     Raises:
-        UserError: if the folder is none of a run, or its record cannot be read.
+        UserError: if the folder is not a run folder, or its record cannot be read.
     """
     if not is_run(run_dir):
         hint = f"it has no {RECORD}" if run_dir.is_dir() else "there is no such folder"
@@ -106,8 +106,8 @@ def read(run_dir: Path) -> Record:
 
 
 def changes(old: Record, new: Record) -> dict[str, tuple]:
-    """What makes another run of it, settings and data, each with its old and its new value."""
-    # Through JSON, as the old data went: it makes lists of tuples.
+    """Returns the settings and data that differ so that it is another run, with their old and new values."""
+    # The old data come from JSON, which made lists of tuples, so the new data are passed through it too.
     data = json.loads(json.dumps(new.data))
     before = {**old.config.by_key(), **old.data, "deterministic": bool(old.options.get("deterministic"))}
     after = {
@@ -120,16 +120,16 @@ def changes(old: Record, new: Record) -> dict[str, tuple]:
 
 
 def lock_of(run_dir: Path) -> FileLock:
-    """The lock that keeps a second process out of a run folder; it ends with its process, however that ends."""
+    """Returns the lock that keeps a second process out of a run folder; the system frees it when a process ends."""
     return FileLock(run_dir / LOCK, timeout=0)
 
 
 @contextlib.contextmanager
 def held(lock: FileLock):
-    """Holds a lock of `lock_of`, which the same process may hold already.
+    """Holds a lock of `lock_of` within the context; the same process may hold it already.
 
     Raises:
-        UserError: if another process has it.
+        UserError: if another process holds it.
     """
     try:
         lock.acquire()

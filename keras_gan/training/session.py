@@ -1,4 +1,4 @@
-"""One training: from settings to a run folder that can be gone on with."""
+"""Sessions: each trains one model from settings into a run folder, from which training can go on."""
 
 import contextlib
 import csv
@@ -25,40 +25,43 @@ from keras_gan.training.pretrained import load_by_path
 
 logger = logging.getLogger(__name__)
 
-# A pass over a small dataset is over in a second; an epoch, with its pictures and checkpoint, should not be.
+# Smallest number of steps in an epoch. A pass over a small dataset takes a second, too little for pictures and a
+# checkpoint.
 EPOCH_STEPS = 250
-# Images that the watch compares samples with.
+# Number of images with which the health monitor compares samples.
 WATCHED = 512
-# Images that samples are compared with after an epoch: the time budget leaves out what would take too long.
+# Size and largest number of batches of images with which samples are compared after an epoch.
 EVALUATION_BATCH, EVALUATION_BATCHES = 250, 8
+# Parts of messages that mean a full disk or an exhausted limit.
 FULL = ("No space left", "File too large", "quota")
 
 
 class InTrouble(RuntimeError):
-    """Training ended, for the game was in trouble and the watch was told to stop."""
+    """Training ended because the game was in trouble, and the option `watch` was `stop`."""
 
 
 class Session:
-    """A training: settings, data and model, and a folder from which it can be gone on with.
+    """One training: its settings, data and model, and the run folder from which it can go on.
 
-    Making one loads the data and builds the model; nothing is written yet. `train` trains to the end. After an
-    interruption `train` goes on, from the same object or from a new one with `resume=True`, as if nothing had happened.
+    The constructor loads the data and builds the model, but writes nothing. `train` trains to the end. After an
+    interruption `train` goes on as if nothing had happened, on the same object or on a new one with `resume=True`.
 
     Args:
-        config: the settings. Of a resumed run `None` takes those that it had.
+        config: the settings. When `None`, those of the resumed run, or else those of the preset `dcgan`.
         run_dir: the run folder; `runs/DATASET-(C)GAN-NNN` when `None`.
-        data: `datasets.ImageDataset` to train on, in place of the dataset that the settings name.
-        options: how the run is kept.
+        data: images to train on, in place of the dataset that the settings name.
+        options: how the run is stored and watched.
         resume: whether to go on with the run in `run_dir`.
-        allow_changes: whether it may have other settings and data than it had.
+        allow_changes: whether a resumed run may have other settings and data than before.
 
     Attributes:
-        config: `Config`, with the precision that `auto` came to.
+        config: the settings; the precision `auto` is replaced by the one that it chose.
         model: the `GAN`.
-        data, held_out: `datasets.ImageDataset`, what is trained on, and what is not, or `None`.
-        folder: `Path` of the run folder, `None` until a new run without `run_dir` trains.
-        changed: settings and data that differ from those of the resumed run, each with its old and its new value.
-        exported: `Path` of the SavedModel, once there is one.
+        data: the training images.
+        held_out: the images that are not trained on, or `None`.
+        folder: the run folder; `None` before a new run without `run_dir` trains.
+        changed: settings and data that differ from those of the resumed run, with their old and new values.
+        exported: folder of the SavedModel; `None` before there is one.
 
     Raises:
         UserError: if settings, data and folder do not go together.
@@ -81,7 +84,7 @@ class Session:
             raise UserError("the run would never end: give --epochs or --minutes")
         if options.deterministic:
             tf.config.experimental.enable_op_determinism()
-            # What `auto` measures may come out differently another time.
+            # The measurement behind `auto` may come out differently another time.
             config = config.replace(precision=config.precision.replace("auto", "float32"))
         self.data, self.held_out, held_out_from = _data(config, data)
         config = config.replace(
@@ -118,17 +121,17 @@ class Session:
 
     @property
     def title(self) -> str:
-        """What the run is called where it has no name: `digits-cgan`."""
+        """Name of the run after its dataset, such as `digits-cgan`."""
         return f"{self.data.name}-{'cgan' if self.config.conditional else 'gan'}"
 
     @property
     def changes(self) -> str:
-        """What differs from the resumed run, as a text."""
+        """The content of `changed` as a text."""
         return ", ".join(f"{key} {old} -> {new}" for key, (old, new) in self.changed.items())
 
     @property
     def history(self) -> list[dict[str, float | None]]:
-        """The logs of each epoch so far, oldest first; `None` where an epoch had no such figure."""
+        """The logs of all epochs so far, oldest first; `None` stands for a figure that an epoch does not have."""
         file = self.folder and self.folder / "history.csv"
         if not file or not file.exists():
             return []
@@ -140,17 +143,17 @@ class Session:
 
     @property
     def state(self) -> str:
-        """What the watch calls the game, one of `callbacks.health.STATES`; healthy where it is off."""
+        """State of the game, one of `callbacks.health.STATES`; `healthy` if the option `watch` is `off`."""
         return self._watch[0].state if self._watch else HEALTHY
 
     def export_to(self, folder) -> None:
-        """Says where the finished model is exported to, as its next version."""
+        """Sets the folder that gets the finished model as its next version."""
         self.options = chosen_options(self.record, {"export_dir": str(folder)})
         self.record.options = self.options.model_dump()
 
     @contextlib.contextmanager
     def locked(self):
-        """Within it no other process trains in the run folder, which is made if there is none yet.
+        """Keeps other processes from training in the run folder within the context; makes the folder if it is missing.
 
         Raises:
             UserError: if another process trains there.
@@ -163,19 +166,19 @@ class Session:
             yield
 
     def train(self, callbacks=()) -> "Session":
-        """Trains until the epochs or the minutes are over; exports the model where the options say so.
+        """Trains until the epochs or the minutes are over, then exports the model if the options say so.
 
         Args:
-            callbacks: Keras callbacks of your own. What they add to the logs of an epoch is part of the history.
+            callbacks: Keras callbacks of your own. What they add to the logs of an epoch becomes part of the history.
 
         Returns:
             the session itself.
 
         Raises:
-            Interrupted: of `callbacks`, when a signal stopped it; all is saved.
-            Diverged: of `callbacks`, when losses stayed NaN or infinite; the checkpoints are good.
-            InTrouble: when the watch ended it.
-            UserError: if the folder is full, was deleted, or another process trains there.
+            callbacks.Interrupted: if a signal stopped the training; everything is saved.
+            callbacks.Diverged: if losses or gradients stayed NaN or infinite; the checkpoints can still be used.
+            InTrouble: if the game was in trouble and the option `watch` is `stop`.
+            UserError: if the disk is full, the folder was deleted, or another process trains in it.
         """
         with self.locked():
             self._restore()
@@ -189,7 +192,7 @@ class Session:
             with _told(self.folder, self.folder):
                 self.record.write(self.folder)
                 if not self._is_over:
-                    # Of an earlier end, and a copy of its checkpoint: it must not pass for the end of this training.
+                    # A model of an earlier end must not pass for the end of this training; its checkpoint holds it too.
                     (self.folder / "model.keras").unlink(missing_ok=True)
                     self._fit(callbacks)
             if self.options.watch == "stop" and self.state != HEALTHY:
@@ -222,7 +225,7 @@ class Session:
             (self.folder or Path()) / "checkpoints",
             self.options.checkpoint_steps,
             self.options.keep,
-            # Always of as many images, so that its bias is the same each time, and far less noisy than KID.
+            # FCD is far less noisy than KID, and its bias is always the same, because the number of images is.
             monitor="val_fcd" if self.options.evaluate else None,
         )
         self.clock = own_callbacks.TimeLimit(self.config.minutes or math.inf)
@@ -241,7 +244,7 @@ class Session:
             raise UserError(f"cannot resume {self.folder}: its checkpoints are gone. Train anew in another folder")
         for player in PLAYERS:
             if step is not None and f"{player}_learning_rate" in self.changed:
-                # A constant rate is in the checkpoint; a schedule is the config's already.
+                # The checkpoint restored the old constant rate. A schedule was made from the new config already.
                 set_constant_rate(
                     getattr(self.model, f"{player}_optimizer"), getattr(self.config, player).learning_rate
                 )
@@ -275,7 +278,7 @@ class Session:
                     *([self._evaluation()] if self.options.evaluate else []),
                     *self.checkpoint.stateful,
                     own_callbacks.Progress(self.clock if config.minutes else None),
-                    # After the progress bar, which has little room.
+                    # It follows the progress bar, which has too little room for learning rates.
                     own_callbacks.LearningRates(),
                     own_callbacks.SampleImages(self.folder / "samples", logs if self.options.tensorboard else None),
                     *callbacks,
@@ -296,7 +299,7 @@ class Session:
             with _told(self.folder, self.options.export_dir):
                 self.exported = export_next(self.model, self.options.export_dir, self.data.class_names or ())
         with _told(self.folder, self.folder):
-            # Last, for it says that the run is complete.
+            # This file is written last, because it shows that the run is complete.
             checkpoints.copy(self.checkpoint.newest(), self.folder / "model.keras")
 
 
@@ -314,26 +317,26 @@ def train(
     callbacks=(),
     **settings,
 ) -> Session:
-    """Trains a GAN into a run folder, as the command line's `train` does.
+    """Trains a GAN into a run folder, as `train` on the command line does.
 
     Args:
-        preset: name of a preset, or a `Config`; `dcgan` when `None`, or the settings of the run that is resumed.
-        dataset: name or folder as `datasets.load` takes it, an `datasets.ImageDataset`, or `(images, labels)` as
-            `datasets.from_arrays` takes them; `digits` when `None`.
-        epochs, minutes: when to stop, in place of what the preset says.
+        preset: name of a preset, or a `Config`. When `None`, the settings of the resumed run, or else those of `dcgan`.
+        dataset: name or folder, as for `datasets.load`; a `datasets.ImageDataset`; or images or `(images, labels)`, as
+            for `datasets.from_arrays`; `digits` when `None`.
+        epochs, minutes: limits of the training, in place of those of the preset.
         run_dir: the run folder; `runs/DATASET-(C)GAN-NNN` when `None`.
-        export_dir: gets the model as its next version; nothing is exported when `None`.
+        export_dir: folder that gets the model as its next version; when `None`, nothing is exported.
         resume: whether to go on with the run in `run_dir`.
-        allow_changes: whether a resumed run may have other settings than it had.
-        options: more of `training.Options` by name, such as `{"evaluate": "classifier"}`.
+        allow_changes: whether a resumed run may have other settings and data than before.
+        options: other `training.Options` by name, such as `{"evaluate": "classifier"}`.
         callbacks: Keras callbacks of your own.
-        **settings: any key of `Config`, such as `conditional=True` or `r1=0.1`.
+        **settings: any settings by their keys, such as `conditional=True` or `r1=0.1`.
 
     Returns:
-        the `Session`: its `model`, `folder` and `history`.
+        the `Session`, which holds `model`, `folder` and `history`.
 
     Raises:
-        UserError: if an argument is out of its range.
+        UserError: if an argument is out of its range, or the arguments do not go together.
         Interrupted, Diverged, InTrouble: as `Session.train` does. Call `train` with `resume=True` to go on.
 
     Examples:
@@ -350,7 +353,7 @@ def train(
 
 
 def _given(dataset):
-    """The images of a dataset that is given as such, `None` where it is a name."""
+    """Returns the images of a dataset, or `None` if it is given by name or not at all."""
     if dataset is None or isinstance(dataset, str | Path | datasets.ImageDataset):
         return dataset if isinstance(dataset, datasets.ImageDataset) else None
     images, labels = dataset if isinstance(dataset, tuple) else (dataset, None)
@@ -378,7 +381,7 @@ def _describe(data, held_out, held_out_from, given):
 
 @contextlib.contextmanager
 def _told(run_dir, written):
-    """Says in one line what happened to the folder that was written to."""
+    """Turns errors of a folder that was deleted or is full into a `UserError` of one line."""
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
