@@ -11,7 +11,7 @@ import pytest
 from commands import fails
 from filelock import FileLock
 
-from keras_gan.cli.comparing import _exit_on_signals
+from keras_gan.cli.compare import _exit_on_signals
 
 SMALL = ["--steps", "250", "--seeds", "1", "--num", "200", "--set", "precision=float32", "--conditional"]
 
@@ -61,7 +61,7 @@ def test_mistakes(run, arguments, message):
 def test_a_signal_ends_the_run_in_progress_too():
     code = """
 import subprocess
-from keras_gan.cli.comparing import _exit_on_signals
+from keras_gan.cli.compare import _exit_on_signals
 with _exit_on_signals():
     subprocess.run(["sh", "-c", "echo $$; exec sleep 60"])
 """

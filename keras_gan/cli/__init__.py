@@ -3,13 +3,16 @@
 import click
 
 from keras_gan.cli.common import OneLineErrors
-from keras_gan.cli.comparing import compare
+from keras_gan.cli.compare import compare
+from keras_gan.cli.datasets import datasets
 from keras_gan.cli.demo import demo
-from keras_gan.cli.evaluating import evaluate
-from keras_gan.cli.listing import datasets, presets
-from keras_gan.cli.sampling import export, generate, timelapse
+from keras_gan.cli.evaluate import evaluate
+from keras_gan.cli.export import export
+from keras_gan.cli.generate import generate
+from keras_gan.cli.presets import presets
 from keras_gan.cli.serving import serving
-from keras_gan.cli.training import train
+from keras_gan.cli.timelapse import timelapse
+from keras_gan.cli.train import train
 
 
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

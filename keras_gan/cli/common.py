@@ -108,6 +108,19 @@ def check_writable(folder):
         raise click.UsageError(f"cannot write to {folder}")
 
 
+def check_output(output, suffixes, or_folder=False):
+    """Returns the path of --output, and says now rather than after the work that it cannot be written."""
+    path = Path(output)
+    folder = output.endswith(("/", os.sep)) or path.is_dir() or not path.suffix
+    if folder and path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise click.UsageError(f"{path} is not an empty folder")
+    if not (or_folder if folder else path.suffix in suffixes):
+        known = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}{', or be a folder' if or_folder else ''}"
+        raise click.UsageError(f"--output must end in {known}, got {output}")
+    check_writable(path.parent)
+    return path
+
+
 def check_file(path, suffix=None):
     """Raises a usage error now, rather than after the work, if a file cannot be written or its name does not fit."""
     if path.is_dir() or (suffix and path.suffix != suffix):

@@ -1,7 +1,7 @@
 """The settings of a run as one object, presets, and the model that settings describe."""
 
 from keras_gan.presets.build import build, resolve_precision
-from keras_gan.presets.config import Config, Discriminator, Generator, Player, explanations, override
+from keras_gan.presets.config import Config, Discriminator, Generator, Player, explanations, full_keys, override
 from keras_gan.presets.presets import PRESETS, cnn, dcgan, mlp, preset, relativistic, resnet
 from keras_gan.presets.settings import Explanation, pairs
 
@@ -16,6 +16,7 @@ __all__ = [
     "cnn",
     "dcgan",
     "explanations",
+    "full_keys",
     "mlp",
     "override",
     "pairs",

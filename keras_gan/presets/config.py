@@ -152,7 +152,7 @@ class Config(Settings):
         Raises:
             UserError: as `Config` does.
         """
-        return Config(**{**self.by_key(), **_prefixed(values)})
+        return Config(**{**self.by_key(), **full_keys(values)})
 
     def by_key(self) -> dict:
         """Returns the values of all settings by their keys, as in `config.json` and as `Config(**...)` takes them."""
@@ -232,8 +232,12 @@ def keys() -> dict[str, list[tuple[str, ...]]]:
     return places
 
 
-def _prefixed(values):
-    """Returns the values by keys that each stand for one place only."""
+def full_keys(values: dict) -> dict:
+    """Returns values by keys that each stand for one setting: `width` becomes those of both players.
+
+    Raises:
+        UserError: if a key is unknown.
+    """
     places, prefixed = keys(), {}
     for key in values:
         choose("setting", key, places)
@@ -248,7 +252,7 @@ def _prefixed(values):
 def _nested(values):
     """Returns values by key as nested values by field, as pydantic takes them."""
     places, nested = keys(), {}
-    for key, value in _prefixed(values).items():
+    for key, value in full_keys(values).items():
         ((group, *field),) = places[key]
         if field:
             nested.setdefault(group, {})[field[0]] = value

@@ -1,11 +1,10 @@
-"""`generate`, `timelapse` and `export`: make samples, animations and SavedModels of a trained model."""
+"""`generate`: samples of a trained model, as pictures, arrays or an animation."""
 
-import os
 from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import check_writable, class_names_of, load_tensorflow, usage_errors
+from keras_gan.cli.common import check_output, class_names_of, load_tensorflow, usage_errors
 
 
 @click.command()
@@ -29,7 +28,7 @@ def generate(model, num, labels, seed, truncation, frames, output):
     """Sample from MODEL: a run folder, a .keras file or a SavedModel folder."""
     from keras_gan.pictures import ANIMATIONS
 
-    output = _check_output(output, (".png", ".npz", *ANIMATIONS), or_folder=True)
+    output = check_output(output, (".png", ".npz", *ANIMATIONS), or_folder=True)
     num = num or (20 if output.suffix in ANIMATIONS else 100)
     load_tensorflow()
     from keras_gan.export import load
@@ -51,53 +50,6 @@ def generate(model, num, labels, seed, truncation, frames, output):
             images = gan.generate(num, labels or None, seed=seed, truncation=truncation)
             _write_images(output, images, labels, names)
     click.echo(f"{num:,} samples in {output}")
-
-
-@click.command()
-@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--output", required=True, metavar="FILE.gif|FILE.mp4", help="File to write.")
-@click.option(
-    "--seconds", type=click.FloatRange(min=0, min_open=True), default=6.0, show_default=True, help="How long it takes."
-)
-def timelapse(run, output, seconds):
-    """Write an animation of how the samples of RUN, a run folder, changed during training."""
-    from keras_gan.pictures import ANIMATIONS, load_image, save_animation
-
-    output = _check_output(output, ANIMATIONS)
-    pictures = sorted((run / "samples").glob("epoch-*.png"))
-    if not pictures:
-        raise click.UsageError(f"{run} is no run folder with pictures of an epoch")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with usage_errors():
-        save_animation(output, [load_image(picture) for picture in pictures], seconds, hold=2.0)
-    click.echo(f"{len(pictures):,} epochs in {output}")
-
-
-@click.command()
-@click.argument("model", type=click.Path(exists=True, path_type=Path))
-@click.option("--export-dir", type=click.Path(path_type=Path), required=True, help="Folder of versions: 1, 2, ...")
-def export(model, export_dir):
-    """Write MODEL, a run folder or a .keras file, as a SavedModel for TensorFlow and TF Serving."""
-    load_tensorflow()
-    from keras_gan.export import SavedGAN, export_next, load
-
-    gan = load(model)
-    if isinstance(gan, SavedGAN):
-        raise click.UsageError(f"{model} is a SavedModel already")
-    check_writable(export_dir)
-    click.echo(f"SavedModel in {export_next(gan, export_dir, class_names_of(model, gan))}")
-
-
-def _check_output(output, suffixes, or_folder=False):
-    path = Path(output)
-    folder = output.endswith(("/", os.sep)) or path.is_dir() or not path.suffix
-    if folder and path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise click.UsageError(f"{path} is not an empty folder")
-    if not (or_folder if folder else path.suffix in suffixes):
-        known = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}{', or be a folder' if or_folder else ''}"
-        raise click.UsageError(f"--output must end in {known}, got {output}")
-    check_writable(path.parent)
-    return path
 
 
 def _label(text, names, num_classes):
