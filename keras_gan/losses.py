@@ -51,7 +51,7 @@ LOSSES: dict[str, type[AdversarialLoss]] = {}
 
 def register_loss(cls):
     """Registers a loss with Keras, to save it, and with the settings, under its class's name in snake case."""
-    LOSSES[re.sub("(?<!^)(?=[A-Z])", "_", cls.__name__).lower()] = cls
+    LOSSES[re.sub("(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()] = cls
     return keras.saving.register_keras_serializable(package="keras_gan")(cls)
 
 

@@ -72,6 +72,12 @@ REGULARIZERS: dict[str, type["Regularizer"]] = {}
 
 def register_regularizer(cls):
     """Registers a penalty with Keras, to save it, and with the settings, as `--set NAME=STRENGTH`."""
+    if "name" not in vars(cls):
+        raise UserError(f"{cls.__name__} needs a name: its key in the settings and in the logs")
+    other = REGULARIZERS.get(cls.name, cls)
+    # The same class may come again: a notebook runs a cell twice.
+    if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+        raise UserError(f"{cls.__name__} needs another name: {cls.name} is the name of {other.__qualname__}")
     REGULARIZERS[cls.name] = cls
     return keras.saving.register_keras_serializable(package="keras_gan")(cls)
 

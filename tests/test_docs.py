@@ -139,4 +139,4 @@ def test_every_public_name_is_on_a_page_of_the_reference():
         else:
             wanted |= {module, *(defined(module, part)[0] for part in public_names(module))}
     missing = sorted(wanted - shown)
-    assert not missing, f"on no page in docs/reference: {missing}"
+    assert not missing, f"on no page in docs/reference, which needs a block `::: NAME` for each: {missing}"

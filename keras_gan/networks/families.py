@@ -5,6 +5,8 @@ import inspect
 from collections.abc import Callable
 from typing import TypeVar
 
+from keras_gan.errors import UserError
+
 Make = TypeVar("Make", bound=Callable)
 
 # Initializers that all families take. They are names and configs, not objects, so that each layer draws its own
@@ -59,7 +61,13 @@ def accepts(function: Callable, argument: str) -> bool:
 
 
 def _registered(families, suffix, initializers):
+    first = ["image_shape", "num_classes", *(["latent_dim"] if families is GENERATORS else [])]
+
     def register(make: Make) -> Make:
+        if not make.__name__.endswith(suffix):
+            raise UserError(f"{make.__name__} must be called NAME{suffix}: NAME is its name in the settings")
+        if list(inspect.signature(make).parameters)[: len(first)] != first:
+            raise UserError(f"the first arguments of {make.__name__} must be {', '.join(first)}")
         families[make.__name__.removesuffix(suffix)] = Family(make, initializers)
         return make
 

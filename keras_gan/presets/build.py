@@ -14,7 +14,7 @@ from keras_gan.layers import dtype_policy
 from keras_gan.losses import LOSSES, PerHead
 from keras_gan.networks.families import DISCRIMINATORS, GENERATORS, INITIALIZERS, accepts
 from keras_gan.optimizers import OPTIMIZERS, SCHEDULES, TimedSchedule, Warmup
-from keras_gan.presets.config import Config, Generator, transformations
+from keras_gan.presets.config import ARGUMENTS, Config, Generator, transformations
 from keras_gan.presets.settings import members
 from keras_gan.regularizers import REGULARIZERS
 
@@ -77,17 +77,21 @@ def _discriminator(config, sample_shape, num_classes):
         make = DISCRIMINATORS[family].make
         if settings.packing > 1:
             make = functools.partial(networks.packed, make, packing=settings.packing)
-        regularization = {"spectral_normalization": settings.spectral_normalization, "dropout": settings.dropout}
-        made.append(make(sample_shape, num_classes, **regularization, **_options(settings, family)))
+        made.append(make(sample_shape, num_classes, **_options(settings, family)))
     return made[0] if len(made) == 1 else networks.ensemble(*made, share_until=settings.share_until)
 
 
 def _options(player, family):
     """Returns the arguments that a player's settings give to a network of a family; the rest are its own defaults."""
-    families = GENERATORS if isinstance(player, Generator) else DISCRIMINATORS
-    options = {"width": player.width, "kernel_initializer": INITIALIZERS.get(player.initializer, player.initializer)}
-    make = families[family].make
-    return {name: value for name, value in options.items() if value is not None and accepts(make, name)}
+    make = (GENERATORS if isinstance(player, Generator) else DISCRIMINATORS)[family].make
+    options = {
+        argument: getattr(player, setting)
+        for setting, argument in ARGUMENTS.items()
+        if setting in type(player).model_fields and accepts(make, argument)
+    }
+    if player.initializer in INITIALIZERS and "kernel_initializer" in options:
+        options["kernel_initializer"] = INITIALIZERS[player.initializer]
+    return {argument: value for argument, value in options.items() if value is not None}
 
 
 def _loss(config):

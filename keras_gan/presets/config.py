@@ -22,6 +22,13 @@ from keras_gan.regularizers import REGULARIZERS
 
 PLAYERS = ("generator", "discriminator")
 FAMILIES = {"generator": GENERATORS, "discriminator": DISCRIMINATORS}
+# Settings of a network, and the arguments of its function that take them; what a family does not take it does not have.
+ARGUMENTS = {
+    "width": "width",
+    "initializer": "kernel_initializer",
+    "spectral_normalization": "spectral_normalization",
+    "dropout": "dropout",
+}
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -223,6 +230,8 @@ def explanations() -> list[Explanation]:
 def keys() -> dict[str, list[tuple[str, ...]]]:
     """Returns for each key the places in `Config` that it sets; there are two if it stands for both players."""
     places = {name: [(name,)] for name in Config.model_fields if name not in Config.GROUPS and name != "penalties"}
+    if taken := places.keys() & REGULARIZERS:
+        raise UserError(f"a penalty has the name of a setting, {taken.pop()}: give it another")
     places |= {name: [("penalties", name)] for name in REGULARIZERS}
     for group, settings in Config.GROUPS.items():
         for field in settings.model_fields:
@@ -270,8 +279,11 @@ def _check_network(player, settings):
         if without:
             what = f"the {player}'s initializer {initializer}"
             raise UserError(f"{what} is for {' and '.join(having)}, not {without[0]}")
-    if settings.width and not any(accepts(families[name].make, "width") for name in names):
-        raise UserError(f"{player}_width is for networks of convolutions, not {names[0]}")
+    for name, argument in ARGUMENTS.items():
+        field = type(settings).model_fields.get(name)
+        having = [each for each, family in families.items() if accepts(family.make, argument)]
+        if field and getattr(settings, name) != field.default and not {*names} & {*having}:
+            raise UserError(f"{settings.key(name)} is for {', '.join(having)}, not {names[0]}")
     if settings.share_until and len(names) == 1:
         raise UserError(f"{player}_share_until is for several, such as {player}={names[0]}+{names[0]}")
 
