@@ -204,7 +204,7 @@ def test_timelapse(run, trained, tmp_path):
     assert f"{epochs} epochs in new/training.gif" in result.output
     with Image.open("new/training.gif") as film:
         assert film.n_frames == epochs
-    fails(run("timelapse", tmp_path, "--output", "x.gif"), 2, "no run folder with pictures")
+    fails(run("timelapse", tmp_path, "--output", "x.gif"), 2, "not a run folder with pictures")
     fails(run("timelapse", trained / "conditional", "--output", "x.png"), 2, "must end in .gif or .mp4, got x.png")
     fails(run("timelapse", trained / "conditional", "--output", "folder/"), 2, "must end in .gif or .mp4")
 
@@ -291,7 +291,7 @@ def test_mistakes_of_generate(run, trained, tmp_path, arguments, status, message
 def test_what_is_no_model_is_said(run, tmp_path):
     fails(run("generate", "nowhere", "--output", "x.png"), 2, "nowhere")
     (tmp_path / "empty").mkdir()
-    fails(run("generate", "empty", "--output", "x.png"), 1, "is no run folder")
+    fails(run("generate", "empty", "--output", "x.png"), 1, "is not a run folder")
     (tmp_path / "broken.keras").write_bytes(b"broken")
     fails(run("generate", "broken.keras", "--output", "x.png"), 1, "cannot load broken.keras")
 
@@ -306,6 +306,6 @@ def test_a_mistake_in_a_real_process_is_one_line(tmp_path):
 def test_samples_that_are_no_pictures_go_into_arrays(run, make_gan):
     make_gan(image_shape=(2,)).save("points.keras")
     for output in ("x.png", "x.gif", "x/"):
-        fails(run("generate", "points.keras", "--output", output), 2, "are (2,), no pictures: give --output FILE.npz")
+        fails(run("generate", "points.keras", "--output", output), 2, "are (2,), not pictures: give --output FILE.npz")
     assert run("generate", "points.keras", "--num", 7, "--output", "x.npz").exit_code == 0
     assert np.load("x.npz")["images"].shape == (7, 2)

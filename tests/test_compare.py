@@ -44,7 +44,7 @@ def test_two_ways_are_compared_and_what_is_done_stays_done(run, tmp_path):
     ("arguments", "message"),
     [
         (["mlp", "dcgam"], "unknown preset 'dcgam': did you mean dcgan"),
-        (["mlp", "--minutes", "1", "--steps", "5"], "one budget is enough: --minutes or --steps"),
+        (["mlp", "--minutes", "1", "--steps", "5"], "give only one budget: --minutes or --steps"),
         (["mlp", "--set", "r1"], "settings are KEY=VALUE, got 'r1'"),
         (["mlp", "--dataset", "nowhere/"], "nowhere"),
         (

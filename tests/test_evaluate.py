@@ -128,8 +128,8 @@ def test_mistakes(evaluate, trained, tmp_path):
     fails(evaluate(trained / "run", "--extractor", trained / "run" / "model.keras"), 2, "must be a functional")
     extractor(8).save("logits.keras")
     fails(evaluate(trained / "run", "--extractor", "logits.keras"), 1, "must be class probabilities, not logits")
-    fails(evaluate(trained / "run", "--json", trained), 2, "is no name of a file")
-    fails(evaluate(trained / "run", "--picture", "x.txt"), 2, "is no name of a file that ends in .png")
+    fails(evaluate(trained / "run", "--json", trained), 2, "is not the name of a file")
+    fails(evaluate(trained / "run", "--picture", "x.txt"), 2, "is not the name of a file that ends in .png")
     fails(evaluate(trained / "run", "--num", 5), 2, "num")
     fails(evaluate(trained / "run", "--json", trained / "run" / "model.keras" / "x"), 2, "cannot write")
     for i in range(60):

@@ -162,7 +162,7 @@ def test_two_that_export_at_once_get_two_versions(make_gan, tmp_path, monkeypatc
 
 
 def test_something_else_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="is no run folder"):
+    with pytest.raises(ValueError, match="is not a run folder"):
         SavedGAN(tmp_path)
 
 

@@ -84,7 +84,7 @@ def test_names_joined_by_plus_are_a_combination(images):
     [
         ({"generator": "dcgan+dcgam"}, "unknown generator 'dcgam'"),
         ({"generator": "dcgan+"}, "generator: a name is missing; several are joined by"),
-        ({"loss": "hinge+hinge"}, "2 losses .* for 1 of the discriminator"),
+        ({"loss": "hinge+hinge"}, "2 losses .* for 1 discriminator: give one loss"),
         ({"discriminator_share_until": "dense"}, r"is for several, such as discriminator=dcgan\+dcgan"),
         ({"packing": 3}, "multiple of packing, got 64 and 3"),
         ({"packing": 0}, "discriminator_packing must be a whole number greater than 0"),

@@ -124,7 +124,7 @@ def check_output(output, suffixes, or_folder=False):
 def check_file(path, suffix=None):
     """Raises a usage error now, rather than after the work, if a file cannot be written or its name does not fit."""
     if path.is_dir() or (suffix and path.suffix != suffix):
-        raise click.UsageError(f"{path} is no name of a file" + (f" that ends in {suffix}" if suffix else ""))
+        raise click.UsageError(f"{path} is not the name of a file" + (f" that ends in {suffix}" if suffix else ""))
     check_writable(path.parent)
 
 

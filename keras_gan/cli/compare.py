@@ -48,7 +48,7 @@ def compare(entries, dataset, conditional, seeds, num, extractor, quality, setti
     with usage_errors():
         given = {key: value for key, value in budget.items() if value}
         if len(given) > 1:
-            raise UserError(f"one budget is enough: --{' or --'.join(given)}")
+            raise UserError(f"give only one budget: --{' or --'.join(given)}")
         if len(set(entries)) < len(entries):
             raise UserError(f"two of the names are the same: {max(entries, key=entries.count)}")
         common, configs = presets.pairs(settings), {}

@@ -36,7 +36,7 @@ def generate(model, num, labels, seed, truncation, frames, output):
 
     gan = load(model)
     if output.suffix != ".npz" and not (is_image(gan.sample_shape) and gan.sample_shape[-1] <= 4):
-        raise click.UsageError(f"the samples of {model} are {gan.sample_shape}, no pictures: give --output FILE.npz")
+        raise click.UsageError(f"the samples of {model} are {gan.sample_shape}, not pictures: give --output FILE.npz")
     if labels and not gan.num_classes:
         raise click.UsageError(f"{model} is unconditional: it takes no --label")
     names = class_names_of(model, gan)

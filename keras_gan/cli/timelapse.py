@@ -20,7 +20,7 @@ def timelapse(run, output, seconds):
     output = check_output(output, ANIMATIONS)
     pictures = sorted((run / "samples").glob("epoch-*.png"))
     if not pictures:
-        raise click.UsageError(f"{run} is no run folder with pictures of an epoch")
+        raise click.UsageError(f"{run} is not a run folder with pictures of its epochs")
     output.parent.mkdir(parents=True, exist_ok=True)
     with usage_errors():
         save_animation(output, [load_image(picture) for picture in pictures], seconds, hold=2.0)

@@ -107,7 +107,7 @@ def _train(session):
         message = f"Interrupted. The last checkpoint is {session.checkpoint.newest()}."
         raise _stopped(session, message, signal.SIGINT) from None
     except callbacks.Diverged as error:
-        raise click.ClickException(f"{error}. {session.checkpoint.newest()} is good; try other settings") from None
+        raise click.ClickException(f"{error}. {session.checkpoint.newest()} can be used; try other settings") from None
     except InTrouble as error:
         raise click.ClickException(str(error)) from None
     if session.exported:

@@ -80,7 +80,7 @@ class SavedGAN:
             versions = [path.parent for path in folder.glob("*/saved_model.pb") if path.parent.name.isdigit()]
             folder = max(versions, key=lambda path: int(path.name), default=folder)
         if not (folder / INFO).exists():
-            raise UserError(f"{folder} is no run folder, .keras file or SavedModel of keras_gan")
+            raise UserError(f"{folder} is not a run folder, .keras file or SavedModel of keras_gan")
         info = json.loads((folder / INFO).read_text())
         self.latent_dim, self.num_classes = info["latent_dim"], info["num_classes"]
         self.sample_shape = self.image_shape = tuple(info["image_shape"])

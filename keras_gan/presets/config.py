@@ -305,7 +305,8 @@ def _check_schedules(config):
 def _check_loss(config):
     parts, heads = members(config.loss), len(members(config.discriminator.name))
     if len(parts) not in (1, heads):
-        raise UserError(f"{len(parts)} losses ({config.loss}) for {heads} of the discriminator: give one, or one each")
+        players = "1 discriminator" if heads == 1 else f"{heads} discriminators"
+        raise UserError(f"{len(parts)} losses ({config.loss}) for {players}: give one loss, or one for each")
     if config.label_smoothing:
         for name in parts:
             if not accepts(LOSSES[name], "label_smoothing"):

@@ -88,7 +88,7 @@ def read(run_dir: Path) -> Record:
     """
     if not is_run(run_dir):
         hint = f"it has no {RECORD}" if run_dir.is_dir() else "there is no such folder"
-        raise UserError(f"{run_dir} is no run folder, {hint}")
+        raise UserError(f"{run_dir} is not a run folder: {hint}")
     file = run_dir / RECORD
     try:
         content = json.loads(file.read_text())

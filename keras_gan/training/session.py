@@ -104,7 +104,7 @@ class Session:
             )
         if before and before.versions != self.record.versions:
             logger.info(
-                "Note: the run was begun with %s, and now has %s: expect other bits",
+                "Note: the run began with %s and goes on with %s, so its numbers may differ from before",
                 before.versions,
                 self.record.versions,
             )
@@ -198,7 +198,7 @@ class Session:
             if self.options.watch == "stop" and self.state != HEALTHY:
                 raise InTrouble(
                     f"the game is in trouble, {self.state}, so nothing was exported. {self.checkpoint.newest()} is the "
-                    "end of it; try other settings, in a new run or with --resume --allow-changes"
+                    "last checkpoint; try other settings, in a new run or with --resume --allow-changes"
                 )
             self._finish()
         return self
