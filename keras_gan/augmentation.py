@@ -6,12 +6,16 @@ images still determines the distribution of the original ones, so the generator 
 augmented ones (Karras et al., arXiv:2006.06676, section 2.2).
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from keras_gan.errors import UserError
+from keras_gan.types import Tensor
 
 # No flip: it could turn one letter or digit into another.
 DEFAULT = ("translation", "scale", "rotation", "brightness", "contrast", "saturation", "cutout")
@@ -39,7 +43,9 @@ class Augmentation(keras.layers.Layer):
     Source: Zhao et al. (DiffAugment), arXiv:2006.10738; Karras et al. (ADA), arXiv:2006.06676, appendix B.
     """
 
-    def __init__(self, transformations=DEFAULT, probability: float = 0.5, noise: float = 0.1, **kwargs):
+    def __init__(
+        self, transformations: Sequence[str] = DEFAULT, probability: float = 0.5, noise: float = 0.1, **kwargs: Any
+    ) -> None:
         super().__init__(**{"dtype": "float32", "trainable": False, **kwargs})
         for name in transformations:
             if name not in TRANSFORMATIONS:
@@ -56,7 +62,7 @@ class Augmentation(keras.layers.Layer):
         )
         self.built = True
 
-    def call(self, images, seed):
+    def call(self, images: Tensor, seed: Tensor) -> Tensor:
         """Returns the augmented images, float32, of the same shape.
 
         Args:
@@ -81,7 +87,9 @@ class Augmentation(keras.layers.Layer):
             matrix = matrix @ _MOTION[name](draw, images.shape[1:3])
         return _resample(images, matrix)
 
-    def compute_output_shape(self, input_shape, *args, **kwargs):
+    def compute_output_shape(
+        self, input_shape: tuple[int | None, ...], *args: Any, **kwargs: Any
+    ) -> tuple[int | None, ...]:
         return input_shape
 
     def get_config(self) -> dict:

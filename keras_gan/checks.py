@@ -4,19 +4,22 @@ Data are checked before the compiled step or outside of it, never inside, becaus
 """
 
 import re
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from keras_gan import sampling
 from keras_gan.errors import UserError
+from keras_gan.types import Tensor
 
 # Marks our own message, so that it can be found among the many lines of a TensorFlow error.
 _MARK = "keras_gan: "
 
 
-def check_networks(generator, discriminator) -> None:
+def check_networks(generator: keras.Model, discriminator: keras.Model) -> None:
     """Raises `UserError` if the two networks do not fit each other, or are not of the kind that `GAN` takes."""
     for name, network in (("generator", generator), ("discriminator", discriminator)):
         if not isinstance(network, keras.Model) or not getattr(network, "inputs", None):
@@ -35,7 +38,7 @@ def check_networks(generator, discriminator) -> None:
         raise UserError(f"both networks must take one-hot labels (batch, num_classes), got {labels[0]} and {labels[1]}")
 
 
-def checked_data(x, y, num_classes: int | None):
+def checked_data(x: Any, y: Any, num_classes: int | None) -> tuple[Any, Any]:
     """Checks the data of `fit()`: arrays now, the batches of a `tf.data.Dataset` as they come.
 
     Args:
@@ -56,6 +59,44 @@ def checked_data(x, y, num_classes: int | None):
             if not holds:
                 raise UserError(message)
     return x, y
+
+
+def unpacked(data: Any, sample_shape: tuple[int, ...], num_classes: int | None) -> tuple[Tensor, Tensor | None]:
+    """Checks a batch within the training step, where only shapes and types are known.
+
+    Args:
+        data: batch of samples or of `(samples, labels)`, as `fit()` gives it to a step.
+        sample_shape: shape of one sample.
+        num_classes: number of classes, `None` when unconditional.
+
+    Returns:
+        real samples, float32, and label rows, float32 `(batch, num_classes)`, or `None` when unconditional.
+
+    Raises:
+        UserError: if samples or labels have another shape or type, labels are missing, or there are sample weights.
+    """
+    real, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    if isinstance(real, (dict, list, tuple)):
+        raise UserError("fit() takes images or (images, labels); with TFDS, load with as_supervised=True")
+    if sample_weight is not None:
+        raise UserError("a GAN takes no sample weights or class weights")
+    if tuple(real.shape[1:]) != sample_shape:
+        raise UserError(f"these networks take samples of shape {sample_shape}, got {tuple(real.shape[1:])}")
+    if real.dtype == tf.uint8:
+        real = sampling.to_float(real)
+    elif not real.dtype.is_floating:
+        raise UserError(f"samples must be uint8 in [0, 255] or float in [-1, 1], got {real.dtype.name}")
+    real = ops.cast(real, "float32")
+    if num_classes is None:
+        return real, None
+    if labels is None:
+        raise UserError("this model is conditional: fit() needs (images, labels)")
+    if labels.dtype.is_floating and labels.shape[1:] == (num_classes,):
+        return real, ops.cast(labels, "float32")
+    if not labels.dtype.is_integer or labels.shape[1:] not in ((), (1,)):
+        expected = f"int (batch,) or float (batch, {num_classes})"
+        raise UserError(f"labels must be {expected}, got {labels.dtype.name} {labels.shape}")
+    return real, ops.one_hot(ops.reshape(labels, (-1,)), num_classes, dtype="float32")
 
 
 def reason(error: Exception) -> str | None:

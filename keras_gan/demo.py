@@ -3,18 +3,20 @@
 import os
 import secrets
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 # Gradio must send nothing from this machine. It reads this variable when it is imported.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
-import gradio as gr
+import gradio as gr  # pyright: ignore[reportMissingImports]  # It is an extra.
 import numpy as np
 
 from keras_gan.errors import UserError
 from keras_gan.gan import GAN
 from keras_gan.pictures import columns, enlarged, image_grid, picture, save_animation
-from keras_gan.sampling import between, is_image
+from keras_gan.sampling import Sampler, between, is_image
+from keras_gan.types import StrPath
 
 MOST = 100
 FRAMES = 48
@@ -29,7 +31,7 @@ LOOK = {
 }
 
 
-def page(model, title: str, class_names=()) -> gr.Blocks:
+def page(model: Sampler, title: str, class_names: Sequence[str] = ()) -> gr.Blocks:
     """Builds the page of a model.
 
     Args:
@@ -137,7 +139,7 @@ def _said(function, *arguments):
         raise gr.Error(str(error), print_exception=False) from error
 
 
-def title_of(path) -> str:
+def title_of(path: StrPath) -> str:
     """Returns the title of the page for a model's path."""
     path = Path(path).resolve()
     return path.parent.name if path.name.isdigit() else path.stem

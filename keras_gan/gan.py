@@ -1,13 +1,18 @@
 """The adversarial game as one `keras.Model`."""
 
+from collections.abc import Callable, Iterable
+from typing import Any, Self
+
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+from numpy.typing import ArrayLike
 
 from keras_gan import checks, layers, losses, optimizers, sampling
 from keras_gan import regularizers as own_regularizers
 from keras_gan.errors import UserError
+from keras_gan.types import StrPath, Tensor
 
 # The purposes of stateless draws: within a step, draws of different purposes must be independent.
 _DISCRIMINATOR, _GENERATOR, _PENALTY, _EVALUATION = range(4)
@@ -46,7 +51,15 @@ class GAN(keras.Model):
     generator: Yazici et al., arXiv:1806.04498.
     """
 
-    def __init__(self, generator, discriminator, augmentation=None, ema_decay=0.999, seed=None, **kwargs):
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        augmentation: Callable | None = None,
+        ema_decay: float = 0.999,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         checks.check_networks(generator, discriminator)
         if not 0.0 <= ema_decay < 1.0:
@@ -89,14 +102,14 @@ class GAN(keras.Model):
 
     def compile(
         self,
-        generator_optimizer=None,
-        discriminator_optimizer=None,
-        loss=None,
-        regularizers=None,
+        generator_optimizer: keras.optimizers.Optimizer | str | None = None,
+        discriminator_optimizer: keras.optimizers.Optimizer | str | None = None,
+        loss: "losses.AdversarialLoss | None" = None,
+        regularizers: "Iterable[own_regularizers.Regularizer] | None" = None,
         discriminator_steps: int = 1,
-        metrics=(),
-        **kwargs,
-    ):
+        metrics: Iterable[keras.metrics.Metric] = (),
+        **kwargs: Any,
+    ) -> None:
         """Sets how the game is played.
 
         Args:
@@ -134,12 +147,12 @@ class GAN(keras.Model):
         self._evaluation_batches = keras.metrics.Sum("evaluation_batches")
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[keras.metrics.Metric]:
         if not self.compiled:
             return []
         return [*self._trackers.values(), *self.evaluation_metrics, self._evaluation_batches]
 
-    def fit(self, x=None, y=None, *args, **kwargs):
+    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """Trains as `keras.Model.fit` does, and checks the data: arrays before the training, datasets batch by batch.
 
         Raises:
@@ -157,11 +170,11 @@ class GAN(keras.Model):
                 raise UserError(message) from None
             raise
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor | list[Tensor], training: bool = False) -> Tensor:
         """Returns samples of the averaged generator, for latents or `[latents, labels]`."""
         return self.ema_generator(inputs, training=False)
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, Tensor]:
         real, labels = self._unpack(data)
         fixed = {id(weight) for weight in (*self.ema_generator.weights, self.step, self.skipped)}
         statistics = [weight for weight in self.non_trainable_weights if id(weight) not in fixed]
@@ -216,7 +229,7 @@ class GAN(keras.Model):
         for average, weight in zip(self.ema_generator.weights, self.generator.weights):
             average.assign_add((1.0 - decay) * (weight - average))
 
-    def test_step(self, data):
+    def test_step(self, data: Any) -> dict[str, Tensor]:
         """Updates the compiled metrics with real images and as many samples of the averaged generator.
 
         The latents of the samples are the same in each evaluation.
@@ -232,7 +245,9 @@ class GAN(keras.Model):
             metric.update_state(real, fake)
         return {metric.name: metric.result() for metric in self.evaluation_metrics}
 
-    def generate(self, num: int, labels=None, seed: int = 0, truncation: float | None = None) -> np.ndarray:
+    def generate(
+        self, num: int, labels: ArrayLike | None = None, seed: int = 0, truncation: float | None = None
+    ) -> np.ndarray:
         """Draws samples of the averaged generator.
 
         Sample `i` depends only on `seed + i`, its label and `truncation`, however many samples are drawn. (Rounding may
@@ -258,42 +273,20 @@ class GAN(keras.Model):
             self.generate_from_latents, num, labels, seed, truncation, self.latent_dim, self.num_classes
         )
 
-    def generate_from_latents(self, latents, labels=None) -> np.ndarray:
+    def generate_from_latents(self, latents: Tensor, labels: Tensor | None = None) -> np.ndarray:
         """Makes samples, as `generate` returns them, of latents `(num, latent_dim)` and rows `(num, num_classes)`."""
         rows = None if labels is None else ops.convert_to_tensor(labels, "float32")
         images = self.ema_generator(_inputs(ops.convert_to_tensor(latents, "float32"), rows), training=False)
         return ops.convert_to_numpy(sampling.to_uint8(images) if sampling.is_image(self.sample_shape) else images)
 
-    def export(self, filepath):
+    def export(self, filepath: StrPath) -> None:
         """Writes a SavedModel for TensorFlow and TF Serving, as `keras_gan.export.export_saved_model` does."""
         from keras_gan.export import export_saved_model
 
         export_saved_model(self, filepath)
 
     def _unpack(self, data):
-        """Returns the real samples of a batch, float32, and their label rows, `None` when unconditional."""
-        real, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        if isinstance(real, (dict, list, tuple)):
-            raise UserError("fit() takes images or (images, labels); with TFDS, load with as_supervised=True")
-        if sample_weight is not None:
-            raise UserError("a GAN takes no sample weights or class weights")
-        if tuple(real.shape[1:]) != self.sample_shape:
-            raise UserError(f"these networks take samples of shape {self.sample_shape}, got {tuple(real.shape[1:])}")
-        if real.dtype == tf.uint8:
-            real = sampling.to_float(real)
-        elif not real.dtype.is_floating:
-            raise UserError(f"samples must be uint8 in [0, 255] or float in [-1, 1], got {real.dtype.name}")
-        real = ops.cast(real, "float32")
-        if self.num_classes is None:
-            return real, None
-        if labels is None:
-            raise UserError("this model is conditional: fit() needs (images, labels)")
-        if labels.dtype.is_floating and labels.shape[1:] == (self.num_classes,):
-            return real, ops.cast(labels, "float32")
-        if not labels.dtype.is_integer or labels.shape[1:] not in ((), (1,)):
-            expected = f"int (batch,) or float (batch, {self.num_classes})"
-            raise UserError(f"labels must be {expected}, got {labels.dtype.name} {labels.shape}")
-        return real, ops.one_hot(ops.reshape(labels, (-1,)), self.num_classes, dtype="float32")
+        return checks.unpacked(data, self.sample_shape, self.num_classes)
 
     def _seed(self, *purpose, step=None):
         """Returns a seed for stateless draws, a function of (seed, step, replica, purpose)."""
@@ -334,7 +327,7 @@ class GAN(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config: dict, custom_objects=None):
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> Self:
         parts = {
             key: keras.saving.deserialize_keras_object(config[key], custom_objects)
             for key in ("generator", "discriminator", "augmentation")
@@ -355,15 +348,15 @@ class GAN(keras.Model):
         }
         return {key: keras.saving.serialize_keras_object(part) for key, part in parts.items()}
 
-    def compile_from_config(self, config: dict):
+    def compile_from_config(self, config: dict) -> None:
         if config:
             self.compile(**{key: keras.saving.deserialize_keras_object(part) for key, part in config.items()})
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         for name, variable in self._own_variables().items():
             store[name] = ops.convert_to_numpy(variable)
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         for name, variable in self._own_variables().items():
             variable.assign(store[name])
 

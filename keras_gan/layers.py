@@ -1,16 +1,19 @@
 """Layers that networks are made of."""
 
 import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import ops
 
 from keras_gan.errors import UserError
+from keras_gan.types import Tensor
 
 
 @contextlib.contextmanager
-def dtype_policy(name: str):
+def dtype_policy(name: str) -> Iterator[None]:
     """Gives this dtype policy to all layers that are made within the context."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
@@ -37,12 +40,12 @@ class SpectralNormalization(keras.layers.Wrapper):
     Source: Miyato et al., arXiv:1802.05957, equations 8 to 12 and algorithm 1.
     """
 
-    def __init__(self, layer, **kwargs):
+    def __init__(self, layer: keras.layers.Layer, **kwargs: Any) -> None:
         if not isinstance(layer, (keras.layers.Dense, keras.layers.Conv2D)):
             raise UserError(f"spectral normalisation takes Dense and Conv2D layers, got {type(layer).__name__}")
         super().__init__(layer, **kwargs)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: tuple[int | None, ...] | None = None) -> None:
         super().build(input_shape)
         self.vector = self.add_weight(
             (1, self.layer.kernel.shape[-1]),
@@ -53,10 +56,10 @@ class SpectralNormalization(keras.layers.Wrapper):
             aggregation="only_first_replica",
         )
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         return self.layer(inputs / ops.cast(self.sigma(training), inputs.dtype))
 
-    def sigma(self, training=False):
+    def sigma(self, training: bool = False) -> Tensor:
         """Returns an estimate of the largest singular value, a float32 scalar.
 
         When training, it first makes another power iteration and keeps its result.
@@ -71,7 +74,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         return ops.sum(ops.matmul(left, matrix) * right)
 
 
-def spectral(layer, wanted: bool = True):
+def spectral(layer: keras.layers.Layer, wanted: bool = True) -> keras.layers.Layer:
     """Wraps a layer in spectral normalisation if that is wanted, and else returns the layer itself."""
     return SpectralNormalization(layer, name=layer.name) if wanted else layer
 
@@ -94,10 +97,10 @@ class ZeroMean(keras.constraints.Constraint):
     Source: Brock et al., arXiv:2101.08692, section 4, who also divide by the standard deviation.
     """
 
-    def __init__(self, axis: tuple[int, ...]):
+    def __init__(self, axis: tuple[int, ...]) -> None:
         self.axis = tuple(axis)
 
-    def __call__(self, kernel):
+    def __call__(self, kernel: Tensor) -> Tensor:
         return kernel - ops.mean(kernel, self.axis, keepdims=True)
 
     def get_config(self) -> dict:
@@ -112,16 +115,16 @@ class SplitChoice(keras.layers.Layer):
     likely.
     """
 
-    def __init__(self, members: int, **kwargs):
+    def __init__(self, members: int, **kwargs: Any) -> None:
         super().__init__(**{"dtype": "float32", **kwargs})
         self.members = members
 
-    def call(self, latents):
+    def call(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         quantile = 0.5 * (1.0 + ops.erf(latents[:, -1] / 2.0**0.5))
         choice = ops.clip(ops.floor(quantile * self.members), 0, self.members - 1)
         return latents[:, :-1], ops.cast(choice, "int32")
 
-    def compute_output_spec(self, latents):
+    def compute_output_spec(self, latents: Tensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         first = keras.KerasTensor((latents.shape[0], latents.shape[1] - 1), dtype="float32")
         return first, keras.KerasTensor((latents.shape[0],), dtype="int32")
 
@@ -137,18 +140,18 @@ class ChosenRows(keras.layers.Layer):
     statistics of batch normalisation NaN.
     """
 
-    def __init__(self, member: int, **kwargs):
+    def __init__(self, member: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.member = member
         self.supports_jit = False  # The number of rows is known only at run time.
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         tensor, choice = inputs
         rows = tf.where(ops.equal(choice, self.member))[:, 0]
         first = tf.range(tf.minimum(tf.shape(choice, "int64")[0], 1))
         return tf.gather(tensor, tf.cond(tf.size(rows) > 0, lambda: rows, lambda: first))
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: Sequence[Tensor]) -> keras.KerasTensor:
         return keras.KerasTensor((None, *inputs[0].shape[1:]), dtype=inputs[0].dtype)
 
     def get_config(self) -> dict:
@@ -159,18 +162,18 @@ class ChosenRows(keras.layers.Layer):
 class Join(keras.layers.Layer):
     """Puts the rows of `[choice, *parts]` back where `ChosenRows` took them from; returns float32 `(batch, ...)`."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"dtype": "float32", **kwargs})
         self.supports_jit = False
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         choice, *parts = inputs
         rows = [tf.where(ops.equal(choice, member))[:, 0] for member in range(len(parts))]
         wanted = [part[: tf.size(each)] for each, part in zip(rows, parts)]
         joined = tf.dynamic_stitch([tf.cast(each, "int32") for each in rows], wanted)
         return tf.ensure_shape(joined, (None, *parts[0].shape[1:]))
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: Sequence[Tensor]) -> keras.KerasTensor:
         return keras.KerasTensor((inputs[0].shape[0], *inputs[1].shape[1:]), dtype="float32")
 
 
@@ -182,11 +185,11 @@ class Pack(keras.layers.Layer):
         UserError: if the size of the batch is known and not a multiple of `packing`.
     """
 
-    def __init__(self, packing: int, **kwargs):
+    def __init__(self, packing: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.packing = packing
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         batch, *shape, last = inputs.shape
         if batch is not None and batch % self.packing:
             raise UserError(f"a batch of {batch} cannot be packed by {self.packing}: give a multiple")
@@ -194,7 +197,7 @@ class Pack(keras.layers.Layer):
         packed = ops.moveaxis(split, 1, -2)
         return ops.reshape(packed, (-1, *shape, self.packing * last))
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: Tensor) -> keras.KerasTensor:
         _, *shape, last = inputs.shape
         return keras.KerasTensor((None, *shape, self.packing * last), dtype=self.compute_dtype)
 
@@ -202,20 +205,20 @@ class Pack(keras.layers.Layer):
         return {**super().get_config(), "packing": self.packing}
 
 
-def packing_of(network) -> int:
+def packing_of(network: keras.Model) -> int:
     """Returns how many samples a discriminator judges together: 1, unless it is packed."""
     packs = [layer.packing for layer in network._flatten_layers() if isinstance(layer, Pack)]
     return max(packs, default=1)
 
 
-def in_float32(config):
+def in_float32(config: Any) -> Any:
     """Returns the config of a layer with every dtype, also those of the layers that it wraps, set to float32."""
     if isinstance(config, dict):
         return {key: "float32" if key == "dtype" else in_float32(value) for key, value in config.items()}
     return [in_float32(value) for value in config] if isinstance(config, list) else config
 
 
-def float32_copy(network):
+def float32_copy(network: keras.Model) -> keras.Model:
     """Copies a network so that it computes in float32, whatever the policy of the original.
 
     A moving average changes by less in a step than bfloat16 or float16 can hold.

@@ -6,11 +6,14 @@ mean. So patch discriminators and discriminators with several heads need no loss
 
 import abc
 import re
+from collections.abc import Iterable
+from typing import Self, TypeVar
 
 import keras
 from keras import ops
 
 from keras_gan.errors import UserError
+from keras_gan.types import Tensor
 
 
 class AdversarialLoss(abc.ABC):
@@ -23,14 +26,14 @@ class AdversarialLoss(abc.ABC):
     paired = False
 
     @abc.abstractmethod
-    def discriminator_loss(self, real_logits, fake_logits):
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Returns the loss of the discriminator, a float tensor of the logits' shape, not reduced."""
 
     @abc.abstractmethod
-    def generator_loss(self, real_logits, fake_logits):
+    def generator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Returns the loss of the generator, a float tensor of the logits' shape, not reduced."""
 
-    def score(self, logits):
+    def score(self, logits: Tensor) -> Tensor:
         """Returns a tensor that is higher for samples that the discriminator takes for real.
 
         These are the logits themselves, unless a loss trains the discriminator to give real samples lower ones.
@@ -41,15 +44,16 @@ class AdversarialLoss(abc.ABC):
         return {}
 
     @classmethod
-    def from_config(cls, config: dict):
+    def from_config(cls, config: dict) -> Self:
         return cls(**config)
 
 
 # All losses by their names in the settings, in the order of definition.
 LOSSES: dict[str, type[AdversarialLoss]] = {}
+_Loss = TypeVar("_Loss", bound=type[AdversarialLoss])
 
 
-def register_loss(cls):
+def register_loss(cls: _Loss) -> _Loss:
     """Registers a loss with Keras, to save it, and with the settings, under its class's name in snake case."""
     LOSSES[re.sub("(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()] = cls
     return keras.saving.register_keras_serializable(package="keras_gan")(cls)
@@ -90,7 +94,7 @@ class NonSaturating(_CrossEntropy):
     Source: Goodfellow et al., "Generative Adversarial Networks", arXiv:1406.2661, section 3.
     """
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return ops.softplus(-fake_logits)
 
 
@@ -106,7 +110,7 @@ class Minimax(_CrossEntropy):
     Source: Goodfellow et al., "Generative Adversarial Networks", arXiv:1406.2661, equation 1.
     """
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return -ops.softplus(fake_logits)
 
 
@@ -122,10 +126,10 @@ class LeastSquares(_SmoothedLoss):
     Source: Mao et al., "Least Squares Generative Adversarial Networks", arXiv:1611.04076, equation 9.
     """
 
-    def discriminator_loss(self, real_logits, fake_logits):
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return 0.5 * (ops.square(real_logits - 1.0 + self.label_smoothing) + ops.square(fake_logits))
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return 0.5 * ops.square(fake_logits - 1.0)
 
 
@@ -139,10 +143,10 @@ class Hinge(AdversarialLoss):
     16 and 17.
     """
 
-    def discriminator_loss(self, real_logits, fake_logits):
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return ops.relu(1.0 - real_logits) + ops.relu(1.0 + fake_logits)
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return -fake_logits
 
 
@@ -155,10 +159,10 @@ class Wasserstein(AdversarialLoss):
     Source: Arjovsky et al., "Wasserstein GAN", arXiv:1701.07875, equation 2.
     """
 
-    def discriminator_loss(self, real_logits, fake_logits):
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return fake_logits - real_logits
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return -fake_logits
 
 
@@ -175,10 +179,10 @@ class Relativistic(AdversarialLoss):
 
     paired = True
 
-    def discriminator_loss(self, real_logits, fake_logits):
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return ops.softplus(fake_logits - real_logits)
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return ops.softplus(real_logits - fake_logits)
 
 
@@ -195,13 +199,13 @@ class KullbackLeibler(AdversarialLoss):
     Source: Nguyen et al., "Dual Discriminator Generative Adversarial Nets", arXiv:1709.03831, equation 1.
     """
 
-    def __init__(self, weight: float = 1.0):
+    def __init__(self, weight: float = 1.0) -> None:
         self.weight = _positive_weight(weight)
 
-    def discriminator_loss(self, real_logits, fake_logits):
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return ops.softplus(fake_logits) - self.weight * _log_softplus(real_logits)
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return -ops.softplus(fake_logits)
 
     def get_config(self) -> dict:
@@ -221,16 +225,16 @@ class ReverseKullbackLeibler(AdversarialLoss):
     Source: Nguyen et al., "Dual Discriminator Generative Adversarial Nets", arXiv:1709.03831, equation 1.
     """
 
-    def __init__(self, weight: float = 1.0):
+    def __init__(self, weight: float = 1.0) -> None:
         self.weight = _positive_weight(weight)
 
-    def discriminator_loss(self, real_logits, fake_logits):
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return ops.softplus(real_logits) - self.weight * _log_softplus(fake_logits)
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return self.weight * _log_softplus(fake_logits)
 
-    def score(self, logits):
+    def score(self, logits: Tensor) -> Tensor:
         return -logits
 
     def get_config(self) -> dict:
@@ -248,17 +252,17 @@ class PerHead(AdversarialLoss):
         UserError: when training begins, if the number of heads is another.
     """
 
-    def __init__(self, losses):
+    def __init__(self, losses: Iterable[AdversarialLoss]) -> None:
         self.losses = list(losses)
         self.paired = any(loss.paired for loss in self.losses)
 
-    def discriminator_loss(self, real_logits, fake_logits):
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return self._of_heads("discriminator_loss", real_logits, fake_logits)
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return self._of_heads("generator_loss", real_logits, fake_logits)
 
-    def score(self, logits):
+    def score(self, logits: Tensor) -> Tensor:
         parts = [loss.score(logits[..., head : head + 1]) for head, loss in enumerate(self.losses)]
         return ops.concatenate(parts, axis=-1)
 
@@ -276,7 +280,7 @@ class PerHead(AdversarialLoss):
         return {"losses": [keras.saving.serialize_keras_object(loss) for loss in self.losses]}
 
     @classmethod
-    def from_config(cls, config: dict):
+    def from_config(cls, config: dict) -> Self:
         return cls([keras.saving.deserialize_keras_object(loss) for loss in config["losses"]])
 
 

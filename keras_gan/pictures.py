@@ -1,11 +1,13 @@
 """Image files: grids and animations."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from keras_gan.errors import UserError
+from keras_gan.types import StrPath
 
 ANIMATIONS = (".gif", ".mp4")
 
@@ -59,12 +61,14 @@ def enlarged(images: np.ndarray, pixels: int) -> np.ndarray:
     return np.stack(larger).reshape(len(images), size[1], size[0], images.shape[3])
 
 
-def save_png(path, image: np.ndarray) -> None:
+def save_png(path: StrPath, image: np.ndarray) -> None:
     """Writes a uint8 image `(height, width, 1 to 4 channels)` as a PNG file."""
     picture(image).save(path)
 
 
-def save_animation(path, frames, seconds: float = 4.0, hold: float = 0.0) -> None:
+def save_animation(
+    path: StrPath, frames: Sequence[np.ndarray] | np.ndarray, seconds: float = 4.0, hold: float = 0.0
+) -> None:
     """Writes an animation; a GIF repeats for ever.
 
     Args:
@@ -88,7 +92,7 @@ def save_animation(path, frames, seconds: float = 4.0, hold: float = 0.0) -> Non
         first.save(path, save_all=True, append_images=others, duration=durations, loop=0)
         return
     try:
-        import imageio.v3 as imageio
+        import imageio.v3 as imageio  # pyright: ignore[reportMissingImports]  # It is an extra.
     except ImportError:
         raise UserError('an .mp4 needs another package: pip install -e ".[video]", or write a .gif') from None
     frames = [*frames, *[frames[-1]] * round(hold / each)]
@@ -98,7 +102,7 @@ def save_animation(path, frames, seconds: float = 4.0, hold: float = 0.0) -> Non
     imageio.imwrite(path, np.stack(frames), fps=1 / each, codec="libx264", macro_block_size=2)
 
 
-def load_image(path) -> np.ndarray:
+def load_image(path: StrPath) -> np.ndarray:
     """Reads an image file as uint8 `(height, width, channels)`."""
     image = np.asarray(Image.open(path))
     return image if image.ndim == 3 else image[..., np.newaxis]

@@ -6,14 +6,15 @@ heads, as the loss is, so each head is penalised as it would be alone.
 """
 
 import abc
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Self, TypeVar
 
 import keras
 import tensorflow as tf
 from keras import ops
 
 from keras_gan.errors import UserError
+from keras_gan.types import Tensor
 
 
 class Scorer:
@@ -26,15 +27,15 @@ class Scorer:
         discriminate: function of samples `(batch, ...)` that returns float32 logits `(batch, ..., heads)`.
     """
 
-    def __init__(self, discriminate: Callable):
+    def __init__(self, discriminate: Callable) -> None:
         self._discriminate = discriminate
         self._passes = []
 
-    def logits(self, samples):
+    def logits(self, samples: Tensor) -> Tensor:
         """Returns the logits of samples `(batch, ...)`, a float32 tensor `(batch, ..., heads)`."""
         return self._pass(samples)[0]
 
-    def gradient_norms(self, samples):
+    def gradient_norms(self, samples: Tensor) -> Tensor:
         """Returns, for each head, the squared Euclidean norm of its logit's gradient with respect to each sample.
 
         The logits of a head are summed over patches first.
@@ -68,9 +69,10 @@ class Scorer:
 
 # All penalties by their names, in the order of definition.
 REGULARIZERS: dict[str, type["Regularizer"]] = {}
+_Penalty = TypeVar("_Penalty", bound=type["Regularizer"])
 
 
-def register_regularizer(cls):
+def register_regularizer(cls: _Penalty) -> _Penalty:
     """Registers a penalty with Keras, to save it, and with the settings, as `--set NAME=STRENGTH`."""
     if "name" not in vars(cls):
         raise UserError(f"{cls.__name__} needs a name: its key in the settings and in the logs")
@@ -92,7 +94,7 @@ class Regularizer(abc.ABC):
     name: ClassVar[str]
 
     @abc.abstractmethod
-    def penalty(self, scorer: Scorer, real, fake, seed):
+    def penalty(self, scorer: Scorer, real: Tensor, fake: Tensor, seed: Tensor) -> Tensor:
         """Computes the penalty.
 
         Args:
@@ -105,7 +107,7 @@ class Regularizer(abc.ABC):
             float32 tensor `(batch,)`, whose mean is added to the discriminator's loss.
         """
 
-    def prepare(self, logits_shape) -> None:  # noqa: B027  Most penalties have nothing to make.
+    def prepare(self, logits_shape: Sequence[int | None]) -> None:  # noqa: B027  Most penalties have nothing to make.
         """Makes the weights that depend on the shape of the logits, `(batch, ..., heads)`; `GAN.compile` calls it."""
 
     @abc.abstractmethod
@@ -113,7 +115,7 @@ class Regularizer(abc.ABC):
         """Returns the arguments of the constructor, under their own names."""
 
     @classmethod
-    def from_config(cls, config: dict):
+    def from_config(cls, config: dict) -> Self:
         return cls(**config)
 
 
@@ -144,10 +146,10 @@ class R1(Regularizer):
 
     name = "r1"
 
-    def __init__(self, gamma: float = 1.0):
+    def __init__(self, gamma: float = 1.0) -> None:
         self.gamma = _non_negative("gamma", gamma)
 
-    def penalty(self, scorer, real, fake, seed):
+    def penalty(self, scorer: Scorer, real: Tensor, fake: Tensor, seed: Tensor) -> Tensor:
         return 0.5 * self.gamma * _zero_centred(scorer, real)
 
     def get_config(self) -> dict:
@@ -166,10 +168,10 @@ class R2(Regularizer):
 
     name = "r2"
 
-    def __init__(self, gamma: float = 1.0):
+    def __init__(self, gamma: float = 1.0) -> None:
         self.gamma = _non_negative("gamma", gamma)
 
-    def penalty(self, scorer, real, fake, seed):
+    def penalty(self, scorer: Scorer, real: Tensor, fake: Tensor, seed: Tensor) -> Tensor:
         return 0.5 * self.gamma * _zero_centred(scorer, fake)
 
     def get_config(self) -> dict:
@@ -190,10 +192,10 @@ class GradientPenalty(Regularizer):
 
     name = "gradient_penalty"
 
-    def __init__(self, weight: float = 10.0):
+    def __init__(self, weight: float = 10.0) -> None:
         self.weight = _non_negative("weight", weight)
 
-    def penalty(self, scorer, real, fake, seed):
+    def penalty(self, scorer: Scorer, real: Tensor, fake: Tensor, seed: Tensor) -> Tensor:
         shape = [tf.shape(real)[0]] + [1] * (len(real.shape) - 1)
         a = tf.random.stateless_uniform(shape, seed, dtype=real.dtype, alg="philox")
         return self.weight * _one_centred(scorer, a * real + (1.0 - a) * fake)
@@ -217,11 +219,11 @@ class DRAGAN(Regularizer):
 
     name = "dragan"
 
-    def __init__(self, weight: float = 10.0, stddev: float = 0.5):
+    def __init__(self, weight: float = 10.0, stddev: float = 0.5) -> None:
         self.weight = _non_negative("weight", weight)
         self.stddev = _non_negative("stddev", stddev)
 
-    def penalty(self, scorer, real, fake, seed):
+    def penalty(self, scorer: Scorer, real: Tensor, fake: Tensor, seed: Tensor) -> Tensor:
         noise = tf.random.stateless_normal(tf.shape(real), seed, dtype=real.dtype, alg="philox")
         return self.weight * _one_centred(scorer, real + self.stddev * ops.std(real) * noise)
 
@@ -246,14 +248,14 @@ class LeCam(Regularizer, keras.layers.Layer):
 
     name = "lecam"
 
-    def __init__(self, weight: float = 0.3, decay: float = 0.99):
+    def __init__(self, weight: float = 0.3, decay: float = 0.99) -> None:
         keras.layers.Layer.__init__(self, name="lecam", dtype="float32")
         self.weight = _non_negative("weight", weight)
         if not 0.0 <= decay < 1.0:
             raise UserError(f"decay must be in [0, 1), got {decay!r}")
         self.decay = decay
 
-    def prepare(self, logits_shape) -> None:
+    def prepare(self, logits_shape: Sequence[int | None]) -> None:
         if not self.built:
             # Decayed sums of the real logits, of the fake logits, and of ones. Dividing by the last of them gives
             # averages that are unbiased from the first step.
@@ -262,7 +264,7 @@ class LeCam(Regularizer, keras.layers.Layer):
             )
             self.built = True
 
-    def penalty(self, scorer, real, fake, seed):
+    def penalty(self, scorer: Scorer, real: Tensor, fake: Tensor, seed: Tensor) -> Tensor:
         real_logits, fake_logits = scorer.logits(real), scorer.logits(fake)
         heads = real_logits.shape[-1]
         means = [ops.mean(ops.reshape(logits, (-1, heads)), axis=0) for logits in (real_logits, fake_logits)]
@@ -276,5 +278,5 @@ class LeCam(Regularizer, keras.layers.Layer):
         return {"weight": self.weight, "decay": self.decay}
 
     @classmethod
-    def from_config(cls, config: dict):
+    def from_config(cls, config: dict) -> Self:
         return cls(config["weight"], config["decay"])  # Files of version 0.1.0 also hold the number of heads.

@@ -3,10 +3,13 @@
 import contextlib
 import signal
 import threading
+from collections.abc import Callable, Collection, Iterator
+from types import FrameType
+from typing import Any
 
 
 @contextlib.contextmanager
-def handled(names, handler):
+def handled(names: Collection[str], handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
     """Lets signals of these names call `handler(number, frame)` within the context.
 
     It skips names that this system does not have, and signals that the process was told to ignore, as by `nohup`. In a

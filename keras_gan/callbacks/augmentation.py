@@ -3,6 +3,7 @@
 from keras_gan.augmentation import Augmentation
 from keras_gan.callbacks.stateful import StatefulCallback, StepMeans
 from keras_gan.errors import UserError
+from keras_gan.types import Logs
 
 
 class AdaptiveAugmentation(StatefulCallback):
@@ -25,7 +26,7 @@ class AdaptiveAugmentation(StatefulCallback):
     Source: Karras et al., "Training Generative Adversarial Networks with Limited Data", arXiv:2006.06676, section 3.
     """
 
-    def __init__(self, target: float = 0.85, every: int = 4, steps: int = 5000, maximum: float = 0.8):
+    def __init__(self, target: float = 0.85, every: int = 4, steps: int = 5000, maximum: float = 0.8) -> None:
         super().__init__()
         if not 0.5 < target < 1.0:
             raise UserError(f"target must be in (0.5, 1), got {target!r}")
@@ -36,17 +37,17 @@ class AdaptiveAugmentation(StatefulCallback):
         self.target, self.every, self.steps, self.maximum = target, every, steps, maximum
         self._means = StepMeans()
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         if not isinstance(self.model.augmentation, Augmentation):
             raise UserError(
                 "AdaptiveAugmentation needs a GAN with an augmentation.Augmentation, whose probability it moves"
             )
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         if batch == 0:
             self._means.begin_epoch(self.model)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         if int(self.model.step) % self.every:
             return
         means = self._means.take(self.model)
@@ -56,8 +57,9 @@ class AdaptiveAugmentation(StatefulCallback):
         probability = self.model.augmentation.probability
         probability.assign(min(max(float(probability) + move, 0.0), self.maximum))
 
-    def on_epoch_end(self, epoch, logs=None):
-        logs["augmentation"] = float(self.model.augmentation.probability)
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        if logs is not None:
+            logs["augmentation"] = float(self.model.augmentation.probability)
 
     def get_state(self) -> dict:
         return {"seen": self._means.seen}

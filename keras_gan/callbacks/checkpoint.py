@@ -4,16 +4,23 @@ import contextlib
 import logging
 import math
 import signal
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_gan import signals
+from keras_gan.callbacks.stateful import StatefulCallback
 from keras_gan.errors import UserError
 from keras_gan.storage import checkpoints
+from keras_gan.types import Logs, StrPath
 
 logger = logging.getLogger(__name__)
+
+# A function that says of the state in a checkpoint whether that checkpoint will do.
+Accept = Callable[[dict[str, Any]], bool]
 
 # Keras's name for the variable of a constant learning rate.
 RATE = "learning_rate"
@@ -28,7 +35,7 @@ class Interrupted(KeyboardInterrupt):
         signum: number of the signal.
     """
 
-    def __init__(self, signum: int):
+    def __init__(self, signum: int) -> None:
         super().__init__(f"stopped by {signal.Signals(signum).name}, after a checkpoint")
         self.signum = signum
 
@@ -71,13 +78,13 @@ class Checkpoint(keras.callbacks.Callback):
 
     def __init__(
         self,
-        folder,
+        folder: StrPath,
         every_steps: int | None = None,
         keep: int = 3,
         monitor: str | None = None,
         mode: str = "min",
-        stateful=(),
-    ):
+        stateful: Iterable[StatefulCallback] = (),
+    ) -> None:
         super().__init__()
         if keep < 1 or (every_steps is not None and every_steps < 1):
             raise UserError(f"keep and every_steps must be at least 1, got {keep} and {every_steps}")
@@ -92,7 +99,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._signum = None
 
     @contextlib.contextmanager
-    def stop_on_signals(self):
+    def stop_on_signals(self) -> Iterator[None]:
         """Lets SIGINT (Ctrl-C), SIGTERM and SIGHUP end training cleanly within the context.
 
         Training finishes its step, saves a checkpoint and raises `Interrupted`. A second signal interrupts at once.
@@ -105,7 +112,7 @@ class Checkpoint(keras.callbacks.Callback):
         finally:
             self._signum = None  # So that another fit() with this callback does not stop at once.
 
-    def restore(self, gan) -> int | None:
+    def restore(self, gan: keras.Model) -> int | None:
         """Loads the newest checkpoint that can be read.
 
         Args:
@@ -117,10 +124,11 @@ class Checkpoint(keras.callbacks.Callback):
         Raises:
             UserError: if there are checkpoints but none can be read, or they belong to another model.
         """
-        path, state = self._newest()
+        found = self._newest()
         self._restored = True
-        if path is None:
+        if found is None:
             return None
+        path, state = found
         checkpoints.load(gan, path)
         for damaged in checkpoints.newest_first(self.folder):
             if damaged.name > path.name:
@@ -132,7 +140,7 @@ class Checkpoint(keras.callbacks.Callback):
                 part.set_state(state["stateful"][type(part).__name__])
         return int(gan.step)
 
-    def newest(self, accept=None) -> Path | None:
+    def newest(self, accept: Accept | None = None) -> Path | None:
         """Finds the newest checkpoint that can be read.
 
         Args:
@@ -145,9 +153,10 @@ class Checkpoint(keras.callbacks.Callback):
         Raises:
             UserError: if there are checkpoints but none can be read.
         """
-        return self._newest(accept)[0]
+        found = self._newest(accept)
+        return found and found[0]
 
-    def restore_players(self, accept=None) -> Path:
+    def restore_players(self, accept: Accept | None = None) -> Path:
         """Restores networks and optimizers from the newest checkpoint, but keeps the step and the learning rates.
 
         Args:
@@ -172,7 +181,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.model.reset_metrics()
         return path
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         for unfinished in self.folder.glob(".step-*"):  # Left by a process that was killed while it wrote.
             unfinished.unlink()
@@ -182,7 +191,7 @@ class Checkpoint(keras.callbacks.Callback):
         if not checkpoints.newest_first(self.folder):
             self._save()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self.model._initial_epoch = None
         self.epoch = epoch
         # Number of batches of this epoch that were trained before the checkpoint: Keras counts from 0 again.
@@ -191,7 +200,7 @@ class Checkpoint(keras.callbacks.Callback):
         checkpoints.set_metrics_state(self.model.metrics, self._metrics)
         self._metrics = {}
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         self.batch = self._offset + batch + 1
         if self._signum:
             self._save()
@@ -202,13 +211,13 @@ class Checkpoint(keras.callbacks.Callback):
         if self._offset and steps and self.batch >= steps and not self.model.stop_training:
             self.model.stop_training = _END_OF_EPOCH
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if self.model.stop_training is _END_OF_EPOCH:
             self.model.stop_training = False
         steps = self.params["steps"]
         if steps is None or self.batch >= steps:
             self.epoch, self.batch = epoch + 1, 0
-        value = (logs or {}).get(self.monitor, math.nan)
+        value = logs.get(self.monitor, math.nan) if logs and self.monitor else math.nan
         better = self.best is None or (value < self.best if self.mode == "min" else value > self.best)
         is_best = better and math.isfinite(value)
         if is_best:
@@ -219,7 +228,7 @@ class Checkpoint(keras.callbacks.Callback):
         if self._signum:
             raise Interrupted(self._signum)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         self._restored = True  # The model agrees with the checkpoints, so another fit() may go on from here.
 
     def _save(self):
@@ -247,7 +256,7 @@ class Checkpoint(keras.callbacks.Callback):
             old.unlink()
         return path
 
-    def _newest(self, accept=None):
+    def _newest(self, accept: Accept | None = None) -> tuple[Path, dict[str, Any]] | None:
         found = checkpoints.newest_first(self.folder)
         unreadable = 0
         for path in found:
@@ -261,7 +270,7 @@ class Checkpoint(keras.callbacks.Callback):
                 return path, state
         if found and unreadable == len(found):
             raise UserError(f"none of the {len(found)} checkpoints in {self.folder} can be read")
-        return None, None
+        return None
 
     def _on_signal(self, signum, frame):
         if self._signum:

@@ -4,8 +4,10 @@ import math
 import time
 
 import keras
+import tensorflow as tf
 
 from keras_gan.errors import UserError
+from keras_gan.types import Logs
 
 
 class Evaluation(keras.callbacks.Callback):
@@ -24,20 +26,21 @@ class Evaluation(keras.callbacks.Callback):
         UserError: if the budget is out of range.
     """
 
-    def __init__(self, data, steps: int | None = None, budget: float = 0.1):
+    def __init__(self, data: tf.data.Dataset, steps: int | None = None, budget: float = 0.1) -> None:
         super().__init__()
         if not 0.0 < budget <= 1.0:
             raise UserError(f"budget must be in (0, 1], got {budget}")
         self.data, self.steps, self.budget = data, steps, budget
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self._start = time.monotonic()
         self._spent, self._took = 0.0, -math.inf  # The infinity makes sure that the first epoch is evaluated.
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         start = time.monotonic()
         if self._spent + self._took <= self.budget * (start - self._start):
             values = self.model.evaluate(self.data, steps=self.steps, return_dict=True, verbose=0)
-            logs.update({f"val_{name}": float(value) for name, value in values.items()})
+            if logs is not None:
+                logs.update({f"val_{name}": float(value) for name, value in values.items()})
             self._took = time.monotonic() - start
             self._spent += self._took

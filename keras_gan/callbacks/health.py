@@ -3,9 +3,11 @@
 import dataclasses
 import logging
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_gan.callbacks.rollback import Rollback
 from keras_gan.callbacks.stateful import StatefulCallback, StepMeans
@@ -13,6 +15,7 @@ from keras_gan.errors import UserError
 from keras_gan.metrics.distances import nearest_neighbours, prdc
 from keras_gan.regularizers import DRAGAN, R1, R2, GradientPenalty
 from keras_gan.sampling import is_image, sample, to_pixels
+from keras_gan.types import Logs
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +69,7 @@ class Look:
     coverage: float
 
 
-def diagnose(looks, best: float, patience: int = 2) -> str:
+def diagnose(looks: Sequence[Look], best: float, patience: int = 2) -> str:
     """Returns the state of the game, one of `STATES`.
 
     Args:
@@ -119,13 +122,13 @@ class HealthMonitor(StatefulCallback):
 
     def __init__(
         self,
-        images,
-        labels=None,
+        images: np.ndarray,
+        labels: ArrayLike | None = None,
         every: int = 250,
         patience: int = 2,
         action: str = "warn",
         rollback: Rollback | None = None,
-    ):
+    ) -> None:
         super().__init__()
         if len(images) < 6:
             raise UserError(f"the watch needs at least 6 images to compare samples with, got {len(images)}")
@@ -143,7 +146,7 @@ class HealthMonitor(StatefulCallback):
         self._said = []
         self._means = StepMeans()
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         normalized = _layers_of(self.model.discriminator, keras.layers.BatchNormalization)
         if normalized and any(isinstance(part, GRADIENT_PENALTIES) for part in self.model.regularizers):
             logger.warning(
@@ -157,11 +160,11 @@ class HealthMonitor(StatefulCallback):
         self._real = _pixels(self.images)
         self._distance = _nearest(self._real)
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         if batch == 0:
             self._means.begin_epoch(self.model)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         if int(self.model.step) % self.every:
             return
         means = self._means.take(self.model)
@@ -173,7 +176,9 @@ class HealthMonitor(StatefulCallback):
         if self.state != HEALTHY:
             self._act()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        if logs is None:
+            return
         logs["trouble"] = float(STATES.index(self.state))
         if self.looks:
             logs.update(diversity=self.looks[-1].diversity, coverage=self.looks[-1].coverage)
@@ -224,7 +229,7 @@ class HealthMonitor(StatefulCallback):
         if self.action == "stop":
             logger.warning("Training ends here.")
             self.model.stop_training = True
-        elif self.action == "rollback" and self.rollback.checkpoint.newest(_was_healthy):
+        elif self.action == "rollback" and self.rollback and self.rollback.checkpoint.newest(_was_healthy):
             self.rollback.back(f"the game is in trouble, {state}", _was_healthy)
             self.state, self.looks = HEALTHY, []
 

@@ -5,12 +5,14 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from keras_gan.callbacks.stateful import StatefulCallback
 from keras_gan.errors import UserError
 from keras_gan.optimizers import set_progress
+from keras_gan.types import Logs, StrPath
 
 
 class TimeLimit(StatefulCallback):
@@ -24,7 +26,7 @@ class TimeLimit(StatefulCallback):
         UserError: if it is not above 0.
     """
 
-    def __init__(self, minutes: float):
+    def __init__(self, minutes: float) -> None:
         super().__init__()
         if not minutes > 0:
             raise UserError(f"minutes must be a number > 0, got {minutes!r}")
@@ -37,15 +39,15 @@ class TimeLimit(StatefulCallback):
         """Minutes of training so far."""
         return self._before + (0.0 if self._start is None else (time.monotonic() - self._start) / 60.0)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self._start = time.monotonic()
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         progress = min(self.elapsed / self.minutes, 1.0)
         for optimizer in (self.model.discriminator_optimizer, self.model.generator_optimizer):
             set_progress(optimizer, progress)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         if self.elapsed >= self.minutes:
             self.model.stop_training = True
 
@@ -63,7 +65,9 @@ class LearningRates(keras.callbacks.Callback):
     `CSVHistory` and TensorBoard, show what schedules and rollbacks did.
     """
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        if logs is None:
+            return
         for player in ("discriminator", "generator"):
             rate = getattr(self.model, f"{player}_optimizer").learning_rate
             logs[f"{player}_learning_rate"] = float(keras.ops.convert_to_numpy(rate))
@@ -79,14 +83,14 @@ class Progress(keras.callbacks.ProgbarLogger):
         time_limit: a `TimeLimit` whose time is shown in the title of each epoch, or `None`.
     """
 
-    def __init__(self, time_limit: TimeLimit | None = None):
+    def __init__(self, time_limit: TimeLimit | None = None) -> None:
         super().__init__()
         self.time_limit = time_limit
 
-    def set_params(self, params):
+    def set_params(self, params: dict[str, Any]) -> None:
         super().set_params({**params, "verbose": 1 if sys.stdout.isatty() else 2})
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         if self.time_limit:
             print(
                 f"Epoch {epoch + 1}, {self.time_limit.elapsed:.1f} of {self.time_limit.minutes:g} minutes", flush=True
@@ -94,7 +98,7 @@ class Progress(keras.callbacks.ProgbarLogger):
             self.epochs = 0  # This silences Keras's own title, which would show a number of epochs that is no limit.
         super().on_epoch_begin(epoch, logs)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.target = self.progbar.target = self.seen
         super().on_epoch_end(epoch, logs)
 
@@ -112,11 +116,11 @@ class CSVHistory(keras.callbacks.CSVLogger):
         UserError: from `fit()`, if the file is not such a history.
     """
 
-    def __init__(self, filename):
+    def __init__(self, filename: StrPath) -> None:
         super().__init__(str(filename), append=True)
         self._first = True
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         Path(self.filename).parent.mkdir(parents=True, exist_ok=True)
         # A process that was killed may have left an incomplete last line.
         if Path(self.filename).exists():
@@ -124,14 +128,14 @@ class CSVHistory(keras.callbacks.CSVLogger):
         self._first = True
         super().on_train_begin(logs)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         if self._first:
             _keep_rows(self.filename, epoch)
         self._first = False
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         # Keras fixes the columns at the first epoch: it adds a `val_...` for each key of the logs, and no others later.
-        if not set(logs) <= set(self.keys or ()):
+        if logs and not set(logs) <= set(self.keys or ()):
             self.keys = _add_columns(self.filename, sorted(logs))
             self.append_header, self.writer = False, None
         super().on_epoch_end(epoch, logs)

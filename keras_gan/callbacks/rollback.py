@@ -2,10 +2,11 @@
 
 import logging
 
-from keras_gan.callbacks.checkpoint import Checkpoint
+from keras_gan.callbacks.checkpoint import Accept, Checkpoint
 from keras_gan.callbacks.stateful import StatefulCallback
 from keras_gan.errors import UserError
 from keras_gan.optimizers import lower_learning_rate
+from keras_gan.types import Logs
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class Rollback(StatefulCallback):
         Diverged: from `fit()`, when one more rollback would be needed. The checkpoints stay as they are.
     """
 
-    def __init__(self, checkpoint: Checkpoint, patience: int = 5, factor: float = 0.5, limit: int = 3):
+    def __init__(self, checkpoint: Checkpoint, patience: int = 5, factor: float = 0.5, limit: int = 3) -> None:
         super().__init__()
         if patience < 1 or limit < 0 or not 0 < factor <= 1:
             raise UserError(f"need patience >= 1, limit >= 0, factor in (0, 1], got {patience}, {limit}, {factor}")
@@ -39,22 +40,22 @@ class Rollback(StatefulCallback):
         self.count = 0
         self._left_out = 0
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         if self.count:
             # The run is resumed. Its checkpoint holds constant rates already lowered, but not lowered schedules.
             self._lower_rates(1.0)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._left_out = 0
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         skipped = int(self.model.skipped)
         self._left_out += skipped > 0
         if skipped < self.patience:
             return
         self.back(f"losses or gradients were NaN or infinite {skipped} steps in a row")
 
-    def back(self, why: str, accept=None) -> None:
+    def back(self, why: str, accept: Accept | None = None) -> None:
         """Goes back to a checkpoint by `Checkpoint.restore_players`, and lowers the learning rates.
 
         Args:
@@ -75,11 +76,11 @@ class Rollback(StatefulCallback):
         rates = f"learning rates x {self.factor:g} (rollback {self.count} of {self.limit})"
         logger.warning("Step %s: %s. Back to %s, %s", f"{step:,}", why, path.name, rates)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if self._left_out:
             logger.warning("%d steps of epoch %d were NaN or infinite and changed nothing", self._left_out, epoch + 1)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         if int(self.model.skipped):
             self.checkpoint.restore_players()
 

@@ -7,6 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gan.pictures import image_grid, save_png
+from keras_gan.sampling import Sampler
+from keras_gan.types import Logs, StrPath
 
 
 class SampleImages(keras.callbacks.Callback):
@@ -20,17 +22,17 @@ class SampleImages(keras.callbacks.Callback):
         seed: int >= 0, which chooses the latents.
     """
 
-    def __init__(self, folder, log_dir=None, seed: int = 0):
+    def __init__(self, folder: StrPath, log_dir: StrPath | None = None, seed: int = 0) -> None:
         super().__init__()
         self.folder = Path(folder)
         self.log_dir = log_dir
         self.seed = seed
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.writer = tf.summary.create_file_writer(str(self.log_dir)) if self.log_dir else None
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         grid = sample_grid(self.model, self.seed)
         save_png(self.folder / f"epoch-{epoch + 1:04d}.png", grid)
         if self.writer:
@@ -38,12 +40,12 @@ class SampleImages(keras.callbacks.Callback):
                 tf.summary.image("samples", (grid if grid.ndim == 3 else grid[..., np.newaxis])[np.newaxis], epoch + 1)
             self.writer.flush()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         if self.writer:
             self.writer.close()
 
 
-def sample_grid(gan, seed: int = 0) -> np.ndarray:
+def sample_grid(gan: Sampler, seed: int = 0) -> np.ndarray:
     """Draws a grid of samples, uint8 `(height, width, channels)`: one class in each row, or 8 x 8 if unconditional."""
     if gan.num_classes:
         rows, columns = min(gan.num_classes, 16), 10

@@ -27,16 +27,16 @@ class StepMeans:
     own state.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.seen = {}
 
-    def begin_epoch(self, model) -> None:
+    def begin_epoch(self, model: keras.Model) -> None:
         """Forgets the sums of the last epoch, which Keras has reset."""
         # The sums are not 0 if `Checkpoint` has just restored them, in the middle of an epoch: then `seen` still holds.
         if all(count == 0.0 for _, count in _sums(model).values()):
             self.seen = {}
 
-    def take(self, model) -> dict[str, float]:
+    def take(self, model: keras.Model) -> dict[str, float]:
         """Returns the mean of each `keras.metrics.Mean` of the model since the last call, if it was updated since."""
         before, self.seen = self.seen, _sums(model)
         means = {}

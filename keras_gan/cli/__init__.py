@@ -17,7 +17,7 @@ from keras_gan.cli.train import train
 
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="keras_gan")
-def main():
+def main() -> None:
     """Train GANs on images, sample from them, export them for TensorFlow and TF Serving."""
 
 

@@ -6,11 +6,14 @@ import logging
 import os
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from keras_gan.errors import UserError
+from keras_gan.types import StrPath
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -18,7 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 class OneLineErrors(click.Group):
     """Reports a user's mistake as one line on stderr; with KERAS_GAN_TRACEBACK=1, as a traceback."""
 
-    def main(self, *args, **kwargs):
+    def main(self, *args: Any, **kwargs: Any) -> Any:
         kwargs["standalone_mode"] = False
         with messages_shown():
             return self._main(*args, **kwargs)
@@ -50,7 +53,7 @@ class OneLineErrors(click.Group):
 
 
 @contextlib.contextmanager
-def messages_shown():
+def messages_shown() -> Iterator[None]:
     """Prints what the package logs within the context, and marks warnings as such."""
     logger, handler = logging.getLogger("keras_gan"), _Echo()
     before = logger.level, logger.propagate
@@ -73,7 +76,7 @@ class _Echo(logging.Handler):
         click.echo(f"{start}{warning}{record.getMessage()}")
 
 
-def load_tensorflow():
+def load_tensorflow() -> None:
     """Imports TensorFlow and hides its notices on stderr, which no setting turns off (tensorflow#100442)."""
     logging.getLogger("absl").setLevel(logging.ERROR)
     stderr = os.dup(2)
@@ -91,7 +94,7 @@ def load_tensorflow():
 
 
 @contextlib.contextmanager
-def usage_errors():
+def usage_errors() -> Iterator[None]:
     """Turns a `UserError` within the context into a mistake in the arguments, whose exit status is 2."""
     try:
         yield
@@ -99,7 +102,7 @@ def usage_errors():
         raise click.UsageError(str(error)) from error
 
 
-def check_writable(folder):
+def check_writable(folder: StrPath) -> None:
     """Raises a usage error now, rather than after the training, if a folder cannot be written."""
     parent = Path(folder)
     while not parent.exists():
@@ -108,7 +111,7 @@ def check_writable(folder):
         raise click.UsageError(f"cannot write to {folder}")
 
 
-def check_output(output, suffixes, or_folder=False):
+def check_output(output: str, suffixes: Sequence[str], or_folder: bool = False) -> Path:
     """Returns the path of --output, and says now rather than after the work that it cannot be written."""
     path = Path(output)
     folder = output.endswith(("/", os.sep)) or path.is_dir() or not path.suffix
@@ -121,14 +124,14 @@ def check_output(output, suffixes, or_folder=False):
     return path
 
 
-def check_file(path, suffix=None):
+def check_file(path: Path, suffix: str | None = None) -> None:
     """Raises a usage error now, rather than after the work, if a file cannot be written or its name does not fit."""
     if path.is_dir() or (suffix and path.suffix != suffix):
         raise click.UsageError(f"{path} is not the name of a file" + (f" that ends in {suffix}" if suffix else ""))
     check_writable(path.parent)
 
 
-def class_names_of(path, gan):
+def class_names_of(path: Path, gan: Any) -> tuple[str, ...]:
     """Returns the class names of a model, or an empty tuple if they are not known.
 
     They are known for a run folder, a file in a run folder, and a SavedModel.
@@ -142,10 +145,10 @@ def class_names_of(path, gan):
     return gan.class_names if isinstance(gan, export.SavedGAN) else ()
 
 
-def echo_settings(config):
+def echo_settings(config: Any) -> None:
     for key, value in config.by_key().items():
         click.echo(f"  {key:36}{value}")
 
 
-def program():
+def program() -> str:
     return "python cli.py" if Path(sys.argv[0]).name == "cli.py" else "keras-gan"

@@ -8,6 +8,7 @@ import os
 import platform
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -34,7 +35,18 @@ from keras_gan.storage.files import write_json
 @click.option(
     "--output", type=click.Path(path_type=Path), required=True, help="Folder; runs that it holds are not repeated."
 )
-def compare(entries, dataset, conditional, seeds, num, extractor, quality, settings, output, **budget):
+def compare(
+    entries: tuple[str, ...],
+    dataset: str,
+    conditional: bool,
+    seeds: int,
+    num: int,
+    extractor: str,
+    quality: float | None,
+    settings: tuple[str, ...],
+    output: Path,
+    **budget: Any,
+) -> None:
     """Train in several ways on equal terms, and write results.json and report.html.
 
     NAME is a preset (dcgan) or a generator and a discriminator (mlp/dcgan); several networks of one player are joined

@@ -6,7 +6,7 @@ from keras_gan.cli.common import load_tensorflow
 
 
 @click.command()
-def datasets():
+def datasets() -> None:
     """List the datasets that need no download."""
     load_tensorflow()
     from keras_gan.datasets import available

@@ -14,7 +14,7 @@ from keras_gan.cli.common import class_names_of, load_tensorflow
 @click.option("--port", type=click.IntRange(1, 65535), help="[default: the first free one from 7860 on]")
 @click.option("--share", is_flag=True, help="Make a public link too, through Gradio, for three days.")
 @click.option("--open/--no-open", "browse", default=False, show_default=True, help="Open the page in the browser.")
-def demo(model, host, port, share, browse):
+def demo(model: Path, host: str, port: int | None, share: bool, browse: bool) -> None:
     """Open a page to play with MODEL: a run folder, a .keras file or a SavedModel folder."""
     if not importlib.util.find_spec("gradio"):
         raise click.UsageError('the page needs another package: pip install -e ".[demo]"')

@@ -39,7 +39,16 @@ MOST = 10_000
     type=click.Path(path_type=Path),
     help="PNG of samples and their nearest training images.  [default: in the run folder]",
 )
-def evaluate(model, dataset, image_size, num, seed, extractor, json_path, picture):
+def evaluate(
+    model: Path,
+    dataset: str | None,
+    image_size: int | None,
+    num: int | None,
+    seed: int,
+    extractor: str,
+    json_path: Path | None,
+    picture: Path | None,
+) -> None:
     """Measure the samples of MODEL, a run folder, a .keras file or a SavedModel folder, beside held-out real images."""
     from keras_gan.training import runs
 
@@ -68,13 +77,13 @@ def evaluate(model, dataset, image_size, num, seed, extractor, json_path, pictur
             raise UserError(
                 f"{model} has {gan.num_classes} classes, {train.name} has {train.num_classes or 'no labels'}"
             )
-        extractor = metrics.named_extractor(extractor, train)
-        extractor.check(train.image_shape)
+        features = metrics.named_extractor(extractor, train)
+        features.check(train.image_shape)
     cached = time.monotonic()
     num = num or max(100, min(MOST, len(test)))
     labels = metrics.draw_labels(train, num, seed) if gan.num_classes else None
     images = gan.generate(num, labels, seed=seed * SPACE)
-    report = metrics.evaluate(train, test, images, labels, extractor, seed)
+    report = metrics.evaluate(train, test, images, labels, features, seed)
     seconds = time.monotonic() - cached
 
     click.echo(f"{'':36}{'samples':>20}{'real, held out':>20}   better")
@@ -134,8 +143,8 @@ def _data(model, dataset, image_size):
         raise UserError(f"{model} does not say what it was trained on: give --dataset")
     train, test, held_out_from = datasets.load_with_held_out(dataset, image_size, **split)
     if test is None:
-        train, test, held_out_from = datasets.hold_out_of(train, 6)
-        return train, test, [f"{held_out_from} stands for held-out ones, though the model was trained on it"]
+        test, train = datasets.split(train, 6)
+        return train, test, ["one image in 6 stands for held-out ones, though the model was trained on it"]
     if not run and held_out_from != "test split":
         return train, test, [f"{held_out_from} is taken as held out: whether the model was trained on it is not known"]
     return train, test, []

@@ -10,7 +10,7 @@ from keras_gan.cli.common import check_writable, class_names_of, load_tensorflow
 @click.command()
 @click.argument("model", type=click.Path(exists=True, path_type=Path))
 @click.option("--export-dir", type=click.Path(path_type=Path), required=True, help="Folder of versions: 1, 2, ...")
-def export(model, export_dir):
+def export(model: Path, export_dir: Path) -> None:
     """Write MODEL, a run folder or a .keras file, as a SavedModel for TensorFlow and TF Serving."""
     load_tensorflow()
     from keras_gan.export import SavedGAN, export_next, load

@@ -24,32 +24,34 @@ from keras_gan.cli.common import check_output, class_names_of, load_tensorflow, 
     metavar="FILE.png|FILE.npz|FILE.gif|FILE.mp4|FOLDER/",
     help="A grid, arrays, an animation of samples that change and come back, or a folder of single images.",
 )
-def generate(model, num, labels, seed, truncation, frames, output):
+def generate(
+    model: Path, num: int | None, labels: tuple[str, ...], seed: int, truncation: float | None, frames: int, output: str
+) -> None:
     """Sample from MODEL: a run folder, a .keras file or a SavedModel folder."""
     from keras_gan.pictures import ANIMATIONS
 
-    output = check_output(output, (".png", ".npz", *ANIMATIONS), or_folder=True)
-    num = num or (20 if output.suffix in ANIMATIONS else 100)
+    path = check_output(output, (".png", ".npz", *ANIMATIONS), or_folder=True)
+    num = num or (20 if path.suffix in ANIMATIONS else 100)
     load_tensorflow()
     from keras_gan.export import load
     from keras_gan.sampling import is_image
 
     gan = load(model)
-    if output.suffix != ".npz" and not (is_image(gan.sample_shape) and gan.sample_shape[-1] <= 4):
+    if path.suffix != ".npz" and not (is_image(gan.sample_shape) and gan.sample_shape[-1] <= 4):
         raise click.UsageError(f"the samples of {model} are {gan.sample_shape}, not pictures: give --output FILE.npz")
     if labels and not gan.num_classes:
         raise click.UsageError(f"{model} is unconditional: it takes no --label")
-    names = class_names_of(model, gan)
+    names, numbers = class_names_of(model, gan), None
     if gan.num_classes:
         chosen = [_label(text, names, gan.num_classes) for text in labels] or range(gan.num_classes)
-        labels = [chosen[i % len(chosen)] for i in range(num)]
+        numbers = [chosen[i % len(chosen)] for i in range(num)]
     with usage_errors():
-        if output.suffix in ANIMATIONS:
-            _write_walk(output, gan, num, frames, labels or None, seed, truncation)
+        if path.suffix in ANIMATIONS:
+            _write_walk(path, gan, num, frames, numbers, seed, truncation)
         else:
-            images = gan.generate(num, labels or None, seed=seed, truncation=truncation)
-            _write_images(output, images, labels, names)
-    click.echo(f"{num:,} samples in {output}")
+            images = gan.generate(num, numbers, seed=seed, truncation=truncation)
+            _write_images(path, images, numbers, names)
+    click.echo(f"{num:,} samples in {path}")
 
 
 def _label(text, names, num_classes):
@@ -82,7 +84,10 @@ def _write_images(output, images, labels, names):
     if output.suffix == ".png":
         save_png(output, image_grid(images, columns(len(images), len(set(labels or ())))))
     elif output.suffix == ".npz":
-        np.savez_compressed(output, images=images, **({"labels": np.asarray(labels)} if labels else {}))
+        if labels:
+            np.savez_compressed(output, images=images, labels=np.asarray(labels))
+        else:
+            np.savez_compressed(output, images=images)
     else:
         # Class folders, as a dataset has them. A class whose name cannot be the name of a folder goes by its number.
         folders = [name if Path(name).name == name else str(label) for label, name in enumerate(names)]

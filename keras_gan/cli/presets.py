@@ -13,7 +13,7 @@ from keras_gan.cli.common import echo_settings, load_tensorflow, usage_errors
     metavar="[KEY]",
     help="Explain a setting, its values and its default; without KEY, all settings.",
 )
-def presets(explain):
+def presets(explain: str | None) -> None:
     """List the presets and their settings."""
     load_tensorflow()
     from keras_gan.presets import PRESETS
@@ -24,7 +24,7 @@ def presets(explain):
         return
     for name, make in PRESETS.items():
         click.secho(f"\n{name}", bold=True, nl=False)
-        click.echo(f": {' '.join(make.__doc__.split())}")
+        click.echo(f": {' '.join((make.__doc__ or '').split())}")
         echo_settings(make())
 
 

@@ -11,7 +11,7 @@ from keras_gan.cli.common import check_writable, load_tensorflow
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default="saved_models")
 @click.option("--base", default="/models", show_default=True, help="Where the server sees FOLDER.")
-def serving(folder, base):
+def serving(folder: Path, base: str) -> None:
     """Write the files that TF Serving needs to serve the models in FOLDER (saved_models when not given)."""
     check_writable(folder)
     load_tensorflow()

@@ -13,15 +13,15 @@ from keras_gan.cli.common import check_output, usage_errors
 @click.option(
     "--seconds", type=click.FloatRange(min=0, min_open=True), default=6.0, show_default=True, help="How long it takes."
 )
-def timelapse(run, output, seconds):
+def timelapse(run: Path, output: str, seconds: float) -> None:
     """Write an animation of how the samples of RUN, a run folder, changed during training."""
     from keras_gan.pictures import ANIMATIONS, load_image, save_animation
 
-    output = check_output(output, ANIMATIONS)
+    path = check_output(output, ANIMATIONS)
     pictures = sorted((run / "samples").glob("epoch-*.png"))
     if not pictures:
         raise click.UsageError(f"{run} is not a run folder with pictures of its epochs")
-    output.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with usage_errors():
-        save_animation(output, [load_image(picture) for picture in pictures], seconds, hold=2.0)
-    click.echo(f"{len(pictures):,} epochs in {output}")
+        save_animation(path, [load_image(picture) for picture in pictures], seconds, hold=2.0)
+    click.echo(f"{len(pictures):,} epochs in {path}")

@@ -4,6 +4,7 @@ import contextlib
 import shlex
 import signal
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -60,7 +61,17 @@ from keras_gan.cli.common import check_writable, echo_settings, load_tensorflow,
     help="Any setting that `presets` shows; `presets --explain` explains them.",
 )
 @click.option("--dry-run", is_flag=True, help="Show settings and networks, but train and write nothing.")
-def train(run_dir, preset_name, dry_run, resume, allow_changes, settings, epochs, minutes, **given):
+def train(
+    run_dir: Path | None,
+    preset_name: str | None,
+    dry_run: bool,
+    resume: bool,
+    allow_changes: bool,
+    settings: tuple[str, ...],
+    epochs: int | None,
+    minutes: float | None,
+    **given: Any,
+) -> None:
     """Train a GAN, or with --conditional a conditional GAN, and export it."""
     if resume and run_dir is None:
         raise click.UsageError("--resume needs the run folder: --run-dir DIR")
@@ -74,7 +85,7 @@ def train(run_dir, preset_name, dry_run, resume, allow_changes, settings, epochs
     kept = {key: given.pop(key) for key in Options.model_fields if key in given}
     with contextlib.ExitStack() as held:
         with usage_errors():
-            before = runs.read(run_dir) if resume else None
+            before = runs.read(run_dir) if resume and run_dir else None
             values = {key: value for key, value in given.items() if value is not None} | presets.pairs(settings)
             config = chosen_config(preset_name, before and before.config, values, epochs, minutes)
             options = chosen_options(before, kept)
@@ -84,8 +95,9 @@ def train(run_dir, preset_name, dry_run, resume, allow_changes, settings, epochs
             if dry_run:
                 _show(session)
                 return
-            session.export_to(options.export_dir or Path("saved_models") / session.title)
-            check_writable(session.options.export_dir)
+            export_dir = options.export_dir or Path("saved_models") / session.title
+            session.export_to(export_dir)
+            check_writable(export_dir)
             held.enter_context(session.locked())
         if session.changed:
             click.echo(f"Changed: {session.changes}")

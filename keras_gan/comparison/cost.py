@@ -2,6 +2,8 @@
 
 import sys
 
+import keras
+
 
 def peak_memory() -> float | None:
     """Returns the most memory that this process has had, in MiB, or `None` if the system does not tell."""
@@ -12,7 +14,7 @@ def peak_memory() -> float | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def flops(network) -> int:
+def flops(network: keras.Model) -> int:
     """Counts the floating-point operations of a forward pass of one sample, by TensorFlow's profiler.
 
     Each sample of a mixture is made by one member, so a mixture counts the mean of its members.
@@ -30,7 +32,8 @@ def flops(network) -> int:
 
     @tf.function(autograph=False)
     def call(*inputs):
-        return network(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
+        first, *labels = inputs
+        return network([first, *labels] if labels else first, training=False)
 
     graph = call.get_concrete_function(*shapes).graph
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()

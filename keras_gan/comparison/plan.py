@@ -1,8 +1,10 @@
 """Ways to train that are to be compared, and the short texts that stand for them."""
 
 import dataclasses
+from typing import Any
 
 from keras_gan import presets
+from keras_gan.presets import Config
 
 PLAN = "plan.json"
 RESULT = "result.json"
@@ -29,7 +31,7 @@ class Run:
     with_curve: bool = False
 
 
-def settings(text: str, base=None, common=None):
+def settings(text: str, base: Config | None = None, common: dict[str, Any] | None = None) -> Config:
     """Returns the settings that a short text stands for.
 
     Args:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_gan.types import StrPath
+
 # Figures by name, with the number of decimals that are shown.
 FIGURES = {"FCD": 2, "FID": 2, "KID": 3, "precision": 3, "recall": 3, "coverage": 3, "label accuracy": 4}
 # Costs by key, with their title and the number of decimals that are shown.
@@ -97,11 +99,17 @@ def real_figures(rows: dict[str, list[dict]]) -> tuple[str, dict[str, float]]:
 def time_to(runs: list[dict], quality: float) -> float | None:
     """Returns the mean minutes until the Fréchet distance was at most `quality`, `None` if a run never got there."""
     times = [next((minutes for minutes, value in run.get("curve", ()) if value <= quality), None) for run in runs]
-    return None if not times or None in times else float(np.mean(times))
+    known = [minutes for minutes in times if minutes is not None]
+    return float(np.mean(known)) if known and len(known) == len(times) else None
 
 
 def write(
-    path, title: str, conditions: str, rows: dict[str, list[dict]], folders: dict[str, Path], quality=None
+    path: StrPath,
+    title: str,
+    conditions: str,
+    rows: dict[str, list[dict]],
+    folders: dict[str, Path],
+    quality: float | None = None,
 ) -> None:
     """Writes the page.
 
@@ -169,9 +177,10 @@ def _breakable(name):
 def _colours(rows):
     """Returns a colour for each name."""
     import matplotlib
+    import matplotlib.colors
 
-    shades = matplotlib.colormaps["tab10" if len(rows) <= 10 else "tab20"].colors
-    return {name: matplotlib.colors.to_hex(shades[number % len(shades)]) for number, name in enumerate(rows)}
+    palette = matplotlib.colormaps["tab10" if len(rows) <= 10 else "tab20"]
+    return {name: matplotlib.colors.to_hex(palette(number % palette.N)) for number, name in enumerate(rows)}
 
 
 def _key(rows):
@@ -194,7 +203,7 @@ def _best(column, title):
     return min(values) if title in ("FCD", "FID", "KID", COSTS["peak_memory"][0]) else max(values)
 
 
-def _cell(values, digits):
+def _cell(values, digits) -> tuple[str, float | None]:
     if not values:
         return "-", None
     mean = float(np.mean(values))
@@ -202,7 +211,7 @@ def _cell(values, digits):
     return f"{mean:,.{digits}f}{spread}", mean
 
 
-def _of_networks(runs, key, show):
+def _of_networks(runs, key, show) -> tuple[str, float | None]:
     return (" + ".join(show(value) for value in runs[0][key]) if runs else "-"), None
 
 

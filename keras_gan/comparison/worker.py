@@ -13,6 +13,7 @@ import numpy as np
 from keras_gan import callbacks, metrics, presets
 from keras_gan.comparison.cost import flops, peak_memory
 from keras_gan.comparison.plan import LOG, PLAN, RESULT, RUN, Run
+from keras_gan.datasets import ImageDataset
 from keras_gan.errors import UserError
 from keras_gan.storage.files import write_json
 from keras_gan.training import Options, Session, runs
@@ -101,7 +102,9 @@ def _trained_per_second(session):
     return session.config.batch_size * (int(session.model.step) - left_out) / (60.0 * (minutes[-1] - first))
 
 
-def measure(gan, data, test, extractor, num: int, seed: int) -> dict:
+def measure(
+    gan: keras.Model, data: ImageDataset, test: ImageDataset, extractor: metrics.Extractor, num: int, seed: int
+) -> dict:
     """Measures quality and cost of a trained model.
 
     Args:

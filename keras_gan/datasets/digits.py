@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from keras_gan.datasets.images import NoSuchSplit, from_arrays
-from keras_gan.datasets.resizing import resize_all
+from keras_gan.datasets.images import ImageDataset, NoSuchSplit, from_arrays
+from keras_gan.datasets.resizing import Size, resize_all
 
 
-def load_digits(split, size):
+def load_digits(split: str, size: Size) -> ImageDataset:
     import sklearn.datasets  # This takes a second to import, for which other datasets need not wait.
 
     if split not in ("train", "test"):

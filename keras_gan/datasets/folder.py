@@ -1,9 +1,11 @@
 """Images in a folder, or in folders that are named by class."""
 
+from pathlib import Path
+
 import numpy as np
 
-from keras_gan.datasets.images import SET_SIZE, NoSuchSplit, check_memory, from_arrays
-from keras_gan.datasets.resizing import resize
+from keras_gan.datasets.images import SET_SIZE, ImageDataset, NoSuchSplit, check_memory, from_arrays
+from keras_gan.datasets.resizing import Size, resize
 from keras_gan.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
@@ -11,7 +13,7 @@ HELD_OUT = ("test", "validation", "val", "valid")
 SPLITS = {"train", *HELD_OUT}
 
 
-def load_folder(folder, split, size):
+def load_folder(folder: Path, split: str, size: Size) -> ImageDataset:
     from PIL import Image, ImageOps
 
     name = folder.resolve().name
@@ -39,11 +41,11 @@ def load_folder(folder, split, size):
     if deep:
         raise UserError(f"{deep} has more than 8 bits a channel: convert it to 8 bits first")
     mode = "L" if set(modes.values()) <= {"1", "L", "LA"} else "RGB"
-    images = None
+    images = np.empty(0)
     for row, path in enumerate(files):
         pixels = read(path, lambda image: np.asarray(ImageOps.exif_transpose(image).convert(mode), dtype="uint8"))
         image = resize(pixels.reshape(*pixels.shape[:2], -1), size)
-        if images is None:
+        if not row:
             check_memory(name, len(files), image.shape)
             images = np.empty((len(files), *image.shape), "uint8")
         if image.shape != images.shape[1:]:

@@ -7,12 +7,16 @@ data is a function of (seed, pass), and a resumed run can begin at any step.
 import dataclasses
 import hashlib
 import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from keras_gan import sampling
 from keras_gan.errors import UserError
+from keras_gan.types import Tensor
 
 MEMORY_LIMIT = 8 * 2**30
 SET_SIZE = "set image_size, on the command line --set image_size=64"
@@ -58,7 +62,7 @@ class ImageDataset:
         for part in (self.images, self.labels):
             if part is not None:
                 digest.update(f"{part.shape}".encode())
-                digest.update(np.ascontiguousarray(part))
+                digest.update(np.ascontiguousarray(part).data)
         digest.update(f"{self.class_names}".encode())
         return digest.hexdigest()
 
@@ -112,7 +116,7 @@ class ImageDataset:
         return tf.random.experimental.index_shuffle(positions, seed=key, max_index=last)
 
 
-def stream(read, start_step: int = 0) -> tf.data.Dataset:
+def stream(read: Callable[[Tensor], Any], start_step: int = 0) -> tf.data.Dataset:
     """Returns an endless dataset of the batches that `read` draws or looks up for each step.
 
     Args:
@@ -126,7 +130,9 @@ def stream(read, start_step: int = 0) -> tf.data.Dataset:
     return steps.map(read, num_parallel_calls=1).prefetch(2).with_options(options)
 
 
-def from_arrays(images, labels=None, class_names=None, name: str = "arrays") -> ImageDataset:
+def from_arrays(
+    images: ArrayLike, labels: ArrayLike | None = None, class_names: Iterable[str] | None = None, name: str = "arrays"
+) -> ImageDataset:
     """Makes a dataset of images and labels of your own.
 
     Args:
@@ -177,7 +183,7 @@ def split(data: ImageDataset, every: int) -> tuple[ImageDataset, ImageDataset]:
         dataclasses.replace(data, images=data.images[rows], labels=part)
         for rows, part in zip((chosen, ~chosen), labels)
     ]
-    return tuple(parts)
+    return parts[0], parts[1]
 
 
 def check_alike(train: ImageDataset, held_out: ImageDataset) -> None:
@@ -200,6 +206,6 @@ def _classes(data):
     return f"the classes {', '.join(data.class_names[:10])}{more}"
 
 
-def check_memory(name, count, shape):
+def check_memory(name: str, count: int, shape: Sequence[int]) -> None:
     if count * math.prod(shape) > MEMORY_LIMIT:
         raise UserError(f"{count:,} images of {shape} of {name} take over 8 GiB: {SET_SIZE}")

@@ -43,7 +43,9 @@ def load(
     return load_tfds(name_or_path, split, size, data_dir)
 
 
-def load_held_out(train: ImageDataset, name_or_path: str, image_size=None) -> ImageDataset | None:
+def load_held_out(
+    train: ImageDataset, name_or_path: str, image_size: int | tuple[int, int] | None = None
+) -> ImageDataset | None:
     """Loads the test split that belongs to a training split, or else its validation split.
 
     Args:
@@ -67,7 +69,7 @@ def load_held_out(train: ImageDataset, name_or_path: str, image_size=None) -> Im
 
 
 def load_with_held_out(
-    name_or_path: str, image_size=None, hold_out: int = 6
+    name_or_path: str, image_size: int | tuple[int, int] | None = None, hold_out: int = 6
 ) -> tuple[ImageDataset, ImageDataset | None, str | None]:
     """Loads training images, and held-out images that must never be trained on.
 

@@ -3,12 +3,17 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_gan.types import Tensor
 
-def resize_all(images, size):
+# Height and width to resize to; `None` resizes nothing.
+Size = tuple[int, int] | None
+
+
+def resize_all(images: np.ndarray, size: Size) -> np.ndarray:
     return images if size is None else np.stack([resize(image, size) for image in images])
 
 
-def resize(image, size):
+def resize(image: Tensor, size: Size) -> Tensor:
     """Resizes the largest centred crop that has the wanted proportions, with antialiasing; uint8 in, uint8 out."""
     if size is None:
         return image

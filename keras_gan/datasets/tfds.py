@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from keras_gan.datasets.images import SET_SIZE, NoSuchSplit, check_memory, from_arrays
-from keras_gan.datasets.resizing import resize
+from keras_gan.datasets.images import SET_SIZE, ImageDataset, NoSuchSplit, check_memory, from_arrays
+from keras_gan.datasets.resizing import Size, resize
 from keras_gan.errors import UserError
 
 
-def load_tfds(name, split, size, data_dir):
+def load_tfds(name: str, split: str, size: Size, data_dir: str | None) -> ImageDataset:
     import tensorflow_datasets as tfds
 
     try:

@@ -9,17 +9,19 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from keras_gan.errors import UserError
 from keras_gan.export.saved_model import INFO
 from keras_gan.gan import GAN
 from keras_gan.sampling import sample
 from keras_gan.storage.checkpoints import newest_first
+from keras_gan.types import StrPath, Tensor
 
 logger = logging.getLogger(__name__)
 
 
-def load(path):
+def load(path: StrPath) -> "GAN | SavedGAN":
     """Loads a model of any form to sample from.
 
     Args:
@@ -74,7 +76,7 @@ class SavedGAN:
         UserError: if the folder holds no SavedModel of this package, or a damaged one.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: StrPath) -> None:
         folder = Path(folder)
         if not (folder / "saved_model.pb").exists():
             versions = [path.parent for path in folder.glob("*/saved_model.pb") if path.parent.name.isdigit()]
@@ -90,11 +92,13 @@ class SavedGAN:
         except (tf.errors.OpError, OSError) as error:
             raise UserError(f"cannot load the SavedModel {folder}: it is incomplete or damaged") from error
 
-    def generate(self, num: int, labels=None, seed: int = 0, truncation: float | None = None) -> np.ndarray:
+    def generate(
+        self, num: int, labels: ArrayLike | None = None, seed: int = 0, truncation: float | None = None
+    ) -> np.ndarray:
         """Draws samples as `GAN.generate` does, but takes no mixtures of classes as labels."""
         return sample(self.generate_from_latents, num, labels, seed, truncation, self.latent_dim, self.num_classes)
 
-    def generate_from_latents(self, latents, labels=None) -> np.ndarray:
+    def generate_from_latents(self, latents: Tensor, labels: Tensor | None = None) -> np.ndarray:
         """Makes samples as `GAN.generate_from_latents` does, but takes no mixtures of classes as labels."""
         inputs = {"latents": tf.constant(latents, "float32")}
         if labels is not None:

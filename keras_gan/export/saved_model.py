@@ -17,6 +17,7 @@ Models of data other than images have `sample` float32 in place of `image`, and 
 
 import errno
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -26,16 +27,18 @@ from keras import ops
 
 from keras_gan.errors import UserError
 from keras_gan.export.serving import MAX_ROWS, write_warmup
+from keras_gan.gan import GAN
 from keras_gan.layers import float32_copy, packing_of
 from keras_gan.sampling import is_image, latents_of_seeds, to_float, to_uint8
 from keras_gan.storage.checkpoints import is_finite
 from keras_gan.storage.files import written_aside
+from keras_gan.types import StrPath
 
 # TF Serving does not read this folder of a SavedModel, except for its own warm-up requests.
 INFO = Path("assets.extra") / "keras_gan.json"
 
 
-def export_saved_model(gan, folder, class_names=()) -> None:
+def export_saved_model(gan: GAN, folder: StrPath, class_names: Sequence[str] = ()) -> None:
     """Writes the averaged generator and the discriminator of a GAN, in float32, as a SavedModel.
 
     Args:
@@ -127,13 +130,13 @@ def _endpoints(gan, discriminator):
     return endpoints
 
 
-def next_version(folder) -> Path:
+def next_version(folder: StrPath) -> Path:
     """Returns the next free path of `folder/1`, `folder/2` ..., as TF Serving numbers versions."""
     versions = [int(path.name) for path in Path(folder).glob("*") if path.name.isdigit()]
     return Path(folder) / str(max(versions, default=0) + 1)
 
 
-def export_next(gan, folder, class_names=()) -> Path:
+def export_next(gan: GAN, folder: StrPath, class_names: Sequence[str] = ()) -> Path:
     """Exports a GAN as the next version of a folder, safely if another process does the same.
 
     Args:

@@ -11,6 +11,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from keras_gan.errors import UserError
+from keras_gan.types import StrPath
 
 WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
 MODELS, BATCHING, COMPOSE = "models.config", "batching.config", "docker-compose.yml"
@@ -47,7 +48,7 @@ services:
 """
 
 
-def write_warmup(saved_model, signatures: dict) -> None:
+def write_warmup(saved_model: StrPath, signatures: dict) -> None:
     """Writes requests that TF Serving sends to a model when it loads it, so that the first user does not wait.
 
     Args:
@@ -69,13 +70,13 @@ def write_warmup(saved_model, signatures: dict) -> None:
                 file.write(log.SerializeToString())
 
 
-def models_in(root) -> list[str]:
+def models_in(root: StrPath) -> list[str]:
     """Returns the names of the folders that hold numbered SavedModels, in order."""
     found = {path.parent.parent.name for path in Path(root).glob("*/*/saved_model.pb") if path.parent.name.isdigit()}
     return sorted(found)
 
 
-def write_config(root, base: str = "/models") -> list[Path]:
+def write_config(root: StrPath, base: str = "/models") -> list[Path]:
     """Writes the files that `tensorflow_model_server` and Docker Compose need to serve all models of a folder.
 
     If `models.config` exists, its settings of a model, such as which versions to load, are kept.

@@ -58,7 +58,15 @@ class Report:
     neighbours: np.ndarray
 
 
-def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0, with_cas: bool = True) -> Report:
+def evaluate(
+    train: datasets.ImageDataset,
+    test: datasets.ImageDataset,
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    extractor: Extractor,
+    seed: int = 0,
+    with_cas: bool = True,
+) -> Report:
     """Measures samples against a dataset.
 
     A figure for which there are too few images is left out, and a warning says so.
@@ -143,8 +151,14 @@ def evaluate(train, test, images: np.ndarray, labels, extractor, seed: int = 0, 
     )
 
 
-def draw_labels(data, num: int, seed: int = 0) -> np.ndarray:
-    """Draws labels, ints `(num,)`, with the frequencies that they have in a dataset."""
+def draw_labels(data: datasets.ImageDataset, num: int, seed: int = 0) -> np.ndarray:
+    """Draws labels, ints `(num,)`, with the frequencies that they have in a dataset.
+
+    Raises:
+        UserError: if the dataset has no labels.
+    """
+    if data.labels is None:
+        raise UserError(f"{data.name} has no labels to draw")
     return np.random.default_rng(seed).choice(data.labels, num)
 
 
@@ -161,18 +175,20 @@ def _with_error(value):
 
 
 def _of_classes(parties, train):
-    figures = []
     found = [np.argmax(party.probabilities, axis=1) for party in parties]
-    sizes = [len(classes) for classes in found]
+
+    def figure(name, values, better):
+        samples, real = values
+        return Figure(name, samples, real, better, len(found[0]), len(found[1]))
+
+    figures = []
     if parties[0].labels is not None:
         accuracy = [float((classes == party.labels).mean()) for classes, party in zip(found, parties)]
-        figures.append(Figure("label accuracy", *accuracy, "higher", *sizes))
+        figures.append(figure("label accuracy", accuracy, "higher"))
     real, *counts = (np.bincount(classes, minlength=train.num_classes) for classes in (train.labels, *found))
     present = real > 0  # The reference may be a part of the data that lacks the rarest classes.
     numbers, divergences = zip(*(distances.modes(real[present], count[present]) for count in counts))
-    figures.append(Figure("classes found", *numbers, "higher", *sizes))
-    figures.append(Figure("KL of classes", *divergences, "lower", *sizes))
-    return figures
+    return [*figures, figure("classes found", numbers, "higher"), figure("KL of classes", divergences, "lower")]
 
 
 def _classification_accuracy(train, test, images, labels):
@@ -185,8 +201,8 @@ def _classification_accuracy(train, test, images, labels):
     for pixels, targets in ((images, labels), (train.images, train.labels)):
         rows = np.random.default_rng(0).permutation(len(pixels))[:size]
         classifier = Extractor(train_classifier(pixels[rows], targets[rows], train.num_classes, CAS_STEPS), "CAS")
-        scores.append(float((np.argmax(classifier(test.images)[1], axis=1) == test.labels).mean()))
-    return Figure("CAS", *scores, "higher", size, size)
+        scores.append(float((np.asarray(classifier(test.images)[1]).argmax(axis=1) == test.labels).mean()))
+    return Figure("CAS", scores[0], scores[1], "higher", size, size)
 
 
 def _some(size, wanted, seed):

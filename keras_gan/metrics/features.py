@@ -20,6 +20,7 @@ from keras_gan import layers as own_layers
 from keras_gan.errors import UserError
 from keras_gan.metrics.distances import are_probabilities
 from keras_gan.storage.files import written_aside
+from keras_gan.types import StrPath, Tensor
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,13 @@ class Extractor:
 
     is_inception = False
 
-    def __init__(self, network, name: str, scale: tuple[float, float] = (1.0 / 127.5, -1.0), path=None):
+    def __init__(
+        self,
+        network: keras.Model,
+        name: str,
+        scale: tuple[float, float] = (1.0 / 127.5, -1.0),
+        path: StrPath | None = None,
+    ) -> None:
         if not getattr(network, "inputs", None) or not getattr(network, "outputs", None):
             raise UserError(
                 f"the extractor {name} must be a functional or Sequential Keras model that knows its inputs"
@@ -69,7 +76,7 @@ class Extractor:
         self.num_classes = network.outputs[1].shape[-1] if len(network.outputs) == 2 else None
         digest = hashlib.blake2b(digest_size=4)
         for weight in network.get_weights():
-            digest.update(np.ascontiguousarray(weight))
+            digest.update(np.ascontiguousarray(weight).data)
         self.hash = digest.hexdigest()
         self._network = network
         self._scale = scale
@@ -88,7 +95,7 @@ class Extractor:
         size = self.input_shape[:2]
         return "none" if None in size or tuple(image_shape[:2]) == size else "bicubic, antialiased"
 
-    def call(self, images):
+    def call(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Computes features and probabilities within a compiled step.
 
         Args:
@@ -140,7 +147,9 @@ class Inception(Extractor):
     is_inception = True
 
 
-def train_classifier(images, labels, num_classes: int, steps: int = 2000, seed: int = 0) -> keras.Model:
+def train_classifier(
+    images: np.ndarray, labels: np.ndarray, num_classes: int, steps: int = 2000, seed: int = 0
+) -> keras.Model:
     """Trains a small convolutional classifier.
 
     Args:
@@ -187,7 +196,7 @@ def _classifier(image_shape, num_classes):
     return keras.Model(inputs, [features, probabilities])
 
 
-def dataset_classifier(data, cache=None) -> Extractor:
+def dataset_classifier(data: datasets.ImageDataset, cache: StrPath | None = None) -> Extractor:
     """Returns the classifier of a dataset, which is trained the first time and read from the cache afterwards.
 
     Args:
@@ -197,7 +206,7 @@ def dataset_classifier(data, cache=None) -> Extractor:
     Raises:
         UserError: if the data have no labels, or a class has no image.
     """
-    if data.num_classes is None:
+    if data.labels is None or data.num_classes is None:
         raise UserError(f"{data.name} has no labels to train a classifier on: name another extractor, FILE.keras")
     name = f"classifier of {data.name}"
     path = _path(data, cache)
@@ -211,7 +220,7 @@ def dataset_classifier(data, cache=None) -> Extractor:
     return Extractor(network, name, path=path)
 
 
-def named_extractor(name: str, data) -> Extractor:
+def named_extractor(name: str, data: datasets.ImageDataset) -> Extractor:
     """Returns the extractor of a name.
 
     Args:
@@ -226,7 +235,7 @@ def named_extractor(name: str, data) -> Extractor:
     return dataset_classifier(data) if name == "classifier" else load_extractor(name)
 
 
-def load_extractor(path) -> Extractor:
+def load_extractor(path: StrPath) -> Extractor:
     """Loads an extractor of your own.
 
     Args:
@@ -261,12 +270,12 @@ def inception() -> Extractor:
     return Inception(network, "Inception-v3 of Keras Applications")
 
 
-def is_cached(data, cache=None) -> bool:
+def is_cached(data: datasets.ImageDataset, cache: StrPath | None = None) -> bool:
     """Whether `dataset_classifier` has trained on these data already."""
     return _path(data, cache).exists()
 
 
-def cache_folder(cache=None) -> Path:
+def cache_folder(cache: StrPath | None = None) -> Path:
     """Returns the folder of trained extractors; `cache` is as for `dataset_classifier`."""
     return Path(cache or os.environ.get("KERAS_GAN_CACHE") or Path.home() / ".cache" / "keras_gan") / "extractors"
 

@@ -18,7 +18,7 @@ class GaussianStatistics:
     Source: Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances" (1979).
     """
 
-    def __init__(self, dimensions: int):
+    def __init__(self, dimensions: int) -> None:
         self.count = 0
         self.mean = np.zeros(dimensions)
         self._scatter = np.zeros((dimensions, dimensions))

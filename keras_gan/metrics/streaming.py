@@ -11,6 +11,7 @@ from keras import ops
 from keras_gan import sampling
 from keras_gan.errors import UserError
 from keras_gan.metrics import features
+from keras_gan.types import StrPath, Tensor
 
 
 class _FeatureMetric(keras.metrics.Metric):
@@ -52,7 +53,9 @@ class FrechetDistance(_FeatureMetric):
         UserError: if `extractor` is a path and there is no `dimensions`.
     """
 
-    def __init__(self, extractor, dimensions: int | None = None, name: str = "fcd"):
+    def __init__(
+        self, extractor: "features.Extractor | StrPath", dimensions: int | None = None, name: str = "fcd"
+    ) -> None:
         super().__init__(extractor, dimensions, name, dtype="float64")
         size = self._dimensions
         # For real and for fake features: their number, their sum, and the sum of their outer products.
@@ -61,14 +64,14 @@ class FrechetDistance(_FeatureMetric):
             for party in ("real", "fake")
         ]
 
-    def update_state(self, real, fake):
+    def update_state(self, real: Tensor, fake: Tensor) -> None:
         for images, (count, first, second) in zip((real, fake), self._sums):
             features = ops.cast(self._features(images), "float64")
             count.assign_add(ops.cast(ops.shape(features)[0], "float64"))
             first.assign_add(ops.sum(features, axis=0))
             second.assign_add(ops.matmul(ops.transpose(features), features))
 
-    def result(self):
+    def result(self) -> Tensor:
         (real, real_covariance), (fake, fake_covariance) = (self._gaussian(*sums) for sums in self._sums)
         values, vectors = tf.linalg.eigh(real_covariance)
         root = ops.matmul(vectors * ops.sqrt(ops.maximum(values, 0.0)), ops.transpose(vectors))
@@ -99,11 +102,13 @@ class KernelDistance(_FeatureMetric):
         UserError: if `extractor` is a path and there is no `dimensions`.
     """
 
-    def __init__(self, extractor, dimensions: int | None = None, name: str = "kid"):
+    def __init__(
+        self, extractor: "features.Extractor | StrPath", dimensions: int | None = None, name: str = "kid"
+    ) -> None:
         super().__init__(extractor, dimensions, name)
         self._mean = keras.metrics.Mean()
 
-    def update_state(self, real, fake):
+    def update_state(self, real: Tensor, fake: Tensor) -> None:
         real, fake = self._features(real), self._features(fake)
         size = ops.cast(ops.shape(real)[0], "float32")
         within = sum(ops.sum(k) - tf.linalg.trace(k) for k in (_kernel(real, real), _kernel(fake, fake)))
@@ -111,10 +116,10 @@ class KernelDistance(_FeatureMetric):
         distance = within / ops.maximum(pairs, 1.0) - 2.0 * ops.mean(_kernel(real, fake))
         self._mean.update_state(distance, sample_weight=pairs)
 
-    def result(self):
+    def result(self) -> Tensor:
         return self._mean.result()
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         self._mean.reset_state()
 
 

@@ -4,6 +4,9 @@ The results are functional Keras models with the inputs and outputs of their mem
 export as any other network does.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -11,7 +14,7 @@ from keras_gan.errors import UserError
 from keras_gan.layers import ChosenRows, Join, Pack, SplitChoice
 
 
-def ensemble(*discriminators, share_until: str | None = None, name: str = "ensemble") -> keras.Model:
+def ensemble(*discriminators: keras.Model, share_until: str | None = None, name: str = "ensemble") -> keras.Model:
     """Makes one discriminator of several that judge the same samples, each with a head of its own.
 
     The loss and the penalties are means over heads; `losses.PerHead` gives each head a loss of its own.
@@ -41,7 +44,7 @@ def ensemble(*discriminators, share_until: str | None = None, name: str = "ensem
     return keras.Model(_one_or_more(inputs), joined, name=name)
 
 
-def mixture(*generators, share_until: str | None = None, name: str = "mixture") -> keras.Model:
+def mixture(*generators: keras.Model, share_until: str | None = None, name: str = "mixture") -> keras.Model:
     """Makes one generator of several: each sample is made by one member, which is drawn at random.
 
     Members that are not chosen for a sample are not computed for it. The last latent makes the choice: if `u` is its
@@ -81,7 +84,13 @@ def mixture(*generators, share_until: str | None = None, name: str = "mixture") 
     return keras.Model(_one_or_more([latents, *labels]), images, name=name)
 
 
-def packed(make, image_shape, num_classes: int | None = None, packing: int = 2, **kwargs) -> keras.Model:
+def packed(
+    make: Callable[..., keras.Model],
+    image_shape: Sequence[int],
+    num_classes: int | None = None,
+    packing: int = 2,
+    **kwargs: Any,
+) -> keras.Model:
     """Makes a discriminator that judges several samples at once, so that it notices samples that are too alike.
 
     Args:

@@ -5,28 +5,33 @@ normalisation, which does not go together with gradient penalties; the projectio
 "cGANs with Projection Discriminator", arXiv:1802.05637, equation 3.
 """
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
 from keras_gan.errors import UserError
 from keras_gan.layers import spectral
-from keras_gan.networks.families import register_discriminator, register_generator
+from keras_gan.networks.families import Initializer, register_discriminator, register_generator
 from keras_gan.networks.mlp import generator_inputs, label_embedding
+from keras_gan.types import Tensor
 
 
-def dcgan(image_shape, num_classes: int | None = None, latent_dim: int = 64) -> tuple[keras.Model, keras.Model]:
+def dcgan(
+    image_shape: Sequence[int], num_classes: int | None = None, latent_dim: int = 64
+) -> tuple[keras.Model, keras.Model]:
     """Returns a `dcgan_generator` and a `dcgan_discriminator` with their defaults."""
     return dcgan_generator(image_shape, num_classes, latent_dim), dcgan_discriminator(image_shape, num_classes)
 
 
 @register_generator()
 def dcgan_generator(
-    image_shape,
+    image_shape: Sequence[int],
     num_classes: int | None = None,
     latent_dim: int = 64,
     width: int | tuple[int, ...] = 64,
     mapping: tuple[int, ...] = (),
-    kernel_initializer="he_normal",
+    kernel_initializer: Initializer = "he_normal",
 ) -> keras.Model:
     """Makes a small picture by a dense layer, and doubles its size by transposed convolutions.
 
@@ -67,10 +72,10 @@ def dcgan_generator(
 
 @register_discriminator()
 def dcgan_discriminator(
-    image_shape,
+    image_shape: Sequence[int],
     num_classes: int | None = None,
     width: int = 64,
-    kernel_initializer="he_normal",
+    kernel_initializer: Initializer = "he_normal",
     spectral_normalization: bool = False,
     dropout: float = 0.0,
 ) -> keras.Model:
@@ -103,13 +108,20 @@ def dcgan_discriminator(
     return keras.Model(inputs, logits, name="dcgan_discriminator")
 
 
-def to_images(x, image_shape):
+def to_images(x: Tensor, image_shape: Sequence[int]) -> Tensor:
     """Makes pictures of twice the size of the last hidden layer, float32 in [-1, 1]."""
     x = layers.Conv2DTranspose(image_shape[-1], 4, strides=2, padding="same", dtype="float32", name="to_image")(x)
     return layers.Activation("tanh", dtype="float32", name="images")(crop(x, image_shape[:2]))
 
 
-def to_logits(images, x, dense, num_classes, spectral_normalization, dropout):
+def to_logits(
+    images: Tensor,
+    x: Tensor,
+    dense: keras.layers.Layer,
+    num_classes: int | None,
+    spectral_normalization: bool,
+    dropout: float,
+) -> tuple[Tensor | list[Tensor], Tensor]:
     """Puts the last dense layer, with features `h`, on `x`, and the logits `w.h + b`, plus `v_label.h` for labels.
 
     Returns:
@@ -127,7 +139,7 @@ def to_logits(images, x, dense, num_classes, spectral_normalization, dropout):
     return [images, labels], layers.Add(dtype="float32", name="conditional_logits")([logits, product])
 
 
-def halved_sizes(image_shape, times: int = 2):
+def halved_sizes(image_shape: Sequence[int], times: int = 2) -> list[tuple[int, int]]:
     """Returns heights and widths from the image down, halved until the shorter side is at most 8.
 
     They are halved at least `times` times.
@@ -135,15 +147,16 @@ def halved_sizes(image_shape, times: int = 2):
     Raises:
         UserError: if a side of the image is below 4.
     """
-    sizes = [tuple(image_shape[:2])]
+    sizes = [(image_shape[0], image_shape[1])]
     if min(sizes[0]) < 4:
         raise UserError(f"convolutional networks take images of at least 4 x 4 pixels, got {sizes[0]}")
     while len(sizes) <= times or min(sizes[-1]) > 8:
-        sizes.append(tuple(-(-side // 2) for side in sizes[-1]))
+        height, width = sizes[-1]
+        sizes.append((-(-height // 2), -(-width // 2)))
     return sizes
 
 
-def crop(x, size):
+def crop(x: Tensor, size: Sequence[int]) -> Tensor:
     """Crops `x` to a size, because doubling gives a row or a column too much where that size is odd."""
     extra = [(0, have - want) for have, want in zip(x.shape[1:3], size)]
     return layers.Cropping2D(extra)(x) if any(over for _, over in extra) else x

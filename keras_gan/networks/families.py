@@ -3,11 +3,15 @@
 import dataclasses
 import inspect
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import keras
 
 from keras_gan.errors import UserError
 
 Make = TypeVar("Make", bound=Callable)
+# What Keras takes as an initializer: a name, a config, or an object.
+Initializer = str | dict[str, Any] | keras.initializers.Initializer
 
 # Initializers that all families take. They are names and configs, not objects, so that each layer draws its own
 # weights.
@@ -37,7 +41,7 @@ GENERATORS: dict[str, Family] = {}
 DISCRIMINATORS: dict[str, Family] = {}
 
 
-def register_generator(initializers: tuple[str, ...] = ()):
+def register_generator(initializers: tuple[str, ...] = ()) -> Callable[[Make], Make]:
     """Decorator that registers a function `NAME_generator` as the generator of the family NAME.
 
     Args:
@@ -46,7 +50,7 @@ def register_generator(initializers: tuple[str, ...] = ()):
     return _registered(GENERATORS, "_generator", initializers)
 
 
-def register_discriminator(initializers: tuple[str, ...] = ()):
+def register_discriminator(initializers: tuple[str, ...] = ()) -> Callable[[Make], Make]:
     """Decorator that registers a function `NAME_discriminator` as the discriminator of the family NAME.
 
     Args:

@@ -1,26 +1,30 @@
 """Dense networks: the GAN and the conditional GAN of the first papers and tutorials."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 from keras import layers
 
 from keras_gan.layers import spectral
-from keras_gan.networks.families import register_discriminator, register_generator
+from keras_gan.networks.families import Initializer, register_discriminator, register_generator
+from keras_gan.types import Tensor
 
 
-def mlp(image_shape, num_classes: int | None = None, latent_dim: int = 100) -> tuple[keras.Model, keras.Model]:
+def mlp(
+    image_shape: Sequence[int], num_classes: int | None = None, latent_dim: int = 100
+) -> tuple[keras.Model, keras.Model]:
     """Returns an `mlp_generator` and an `mlp_discriminator` with their defaults."""
     return mlp_generator(image_shape, num_classes, latent_dim), mlp_discriminator(image_shape, num_classes)
 
 
 @register_generator()
 def mlp_generator(
-    image_shape,
+    image_shape: Sequence[int],
     num_classes: int | None = None,
     latent_dim: int = 100,
-    units=(256, 512, 1024),
-    kernel_initializer="glorot_uniform",
+    units: Sequence[int] = (256, 512, 1024),
+    kernel_initializer: Initializer = "glorot_uniform",
 ) -> keras.Model:
     """Dense layers with LeakyReLU and batch normalisation, then tanh.
 
@@ -49,10 +53,10 @@ def mlp_generator(
 
 @register_discriminator()
 def mlp_discriminator(
-    image_shape,
+    image_shape: Sequence[int],
     num_classes: int | None = None,
-    units=(512, 256),
-    kernel_initializer="glorot_uniform",
+    units: Sequence[int] = (512, 256),
+    kernel_initializer: Initializer = "glorot_uniform",
     spectral_normalization: bool = False,
     dropout: float = 0.0,
 ) -> keras.Model:
@@ -88,7 +92,9 @@ def mlp_discriminator(
     return keras.Model(inputs if num_classes else images, logits, name="mlp_discriminator")
 
 
-def generator_inputs(latent_dim: int, num_classes: int | None, embedding_size: int | None):
+def generator_inputs(
+    latent_dim: int, num_classes: int | None, embedding_size: int | None
+) -> tuple[Tensor | list[Tensor], Tensor]:
     """Returns the inputs of a generator, and the tensor that its first layer takes.
 
     That tensor is the latents, joined to the embedding of the label if the network is conditional.
@@ -97,10 +103,10 @@ def generator_inputs(latent_dim: int, num_classes: int | None, embedding_size: i
     if not num_classes:
         return latents, latents
     labels = keras.Input((num_classes,), name="labels")
-    return [latents, labels], layers.Concatenate()([latents, label_embedding(labels, embedding_size)])
+    return [latents, labels], layers.Concatenate()([latents, label_embedding(labels, embedding_size or num_classes)])
 
 
-def label_embedding(labels, size: int, stddev: float = 1.0, spectral_normalization: bool = False):
+def label_embedding(labels: Tensor, size: int, stddev: float = 1.0, spectral_normalization: bool = False) -> Tensor:
     """Returns a learned vector for each label, `(batch, size)`; with one-hot labels that is a dense layer."""
     normal = keras.initializers.RandomNormal(stddev=stddev)
     layer = layers.Dense(size, use_bias=False, kernel_initializer=normal, name="label_embedding")

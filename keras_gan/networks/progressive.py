@@ -10,17 +10,21 @@ Sources: Karras et al., "Progressive Growing of GANs", arXiv:1710.10196; sums of
 et al., "Analyzing and Improving the Image Quality of StyleGAN", arXiv:1912.04958, section 4 (input and output skips).
 """
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
 from keras_gan.layers import ZeroMean, spectral
 from keras_gan.networks.dcgan import crop, halved_sizes, to_logits
-from keras_gan.networks.families import register_discriminator, register_generator
+from keras_gan.networks.families import Initializer, register_discriminator, register_generator
 from keras_gan.networks.mlp import generator_inputs
 from keras_gan.networks.resnet import Initializers, block, halved
 
 
-def progressive(image_shape, num_classes: int | None = None, latent_dim: int = 64) -> tuple[keras.Model, keras.Model]:
+def progressive(
+    image_shape: Sequence[int], num_classes: int | None = None, latent_dim: int = 64
+) -> tuple[keras.Model, keras.Model]:
     """Returns a `progressive_generator` and a `progressive_discriminator` with their defaults."""
     return (
         progressive_generator(image_shape, num_classes, latent_dim),
@@ -30,12 +34,12 @@ def progressive(image_shape, num_classes: int | None = None, latent_dim: int = 6
 
 @register_generator(("small_residual",))
 def progressive_generator(
-    image_shape,
+    image_shape: Sequence[int],
     num_classes: int | None = None,
     latent_dim: int = 64,
     width: int = 64,
     blocks: int | None = None,
-    kernel_initializer="small_residual",
+    kernel_initializer: Initializer = "small_residual",
 ) -> keras.Model:
     """A dense layer, then a residual block and a picture at each size; the pictures are enlarged and summed.
 
@@ -80,10 +84,10 @@ def progressive_generator(
 
 @register_discriminator()
 def progressive_discriminator(
-    image_shape,
+    image_shape: Sequence[int],
     num_classes: int | None = None,
     width: int = 64,
-    kernel_initializer="he_normal",
+    kernel_initializer: Initializer = "he_normal",
     spectral_normalization: bool = False,
     dropout: float = 0.0,
 ) -> keras.Model:

@@ -10,28 +10,33 @@ without (normalisation, style, skips to the output); the initialisation: Zhang e
 arXiv:1901.09321, section 3; kernels of zero mean: Brock et al., arXiv:2101.08692, section 4.
 """
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
 from keras_gan.layers import ZeroMean, spectral
 from keras_gan.networks.dcgan import crop, halved_sizes, to_images, to_logits
-from keras_gan.networks.families import register_discriminator, register_generator
+from keras_gan.networks.families import Initializer, register_discriminator, register_generator
 from keras_gan.networks.mlp import generator_inputs
+from keras_gan.types import Tensor
 
 
-def resnet(image_shape, num_classes: int | None = None, latent_dim: int = 64) -> tuple[keras.Model, keras.Model]:
+def resnet(
+    image_shape: Sequence[int], num_classes: int | None = None, latent_dim: int = 64
+) -> tuple[keras.Model, keras.Model]:
     """Returns a `resnet_generator` and a `resnet_discriminator` with their defaults."""
     return resnet_generator(image_shape, num_classes, latent_dim), resnet_discriminator(image_shape, num_classes)
 
 
 @register_generator(("small_residual",))
 def resnet_generator(
-    image_shape,
+    image_shape: Sequence[int],
     num_classes: int | None = None,
     latent_dim: int = 64,
     width: int = 64,
     blocks: int = 1,
-    kernel_initializer="small_residual",
+    kernel_initializer: Initializer = "small_residual",
 ) -> keras.Model:
     """A dense layer, then residual blocks at each size, and transposed convolutions that double the size.
 
@@ -69,11 +74,11 @@ def resnet_generator(
 
 @register_discriminator(("small_residual",))
 def resnet_discriminator(
-    image_shape,
+    image_shape: Sequence[int],
     num_classes: int | None = None,
     width: int = 64,
     blocks: int = 1,
-    kernel_initializer="small_residual",
+    kernel_initializer: Initializer = "small_residual",
     spectral_normalization: bool = False,
     dropout: float = 0.0,
 ) -> keras.Model:
@@ -116,7 +121,7 @@ def resnet_discriminator(
 class Initializers:
     """Initializers of the main path (`plain`) and of a block's first and last convolution (`first`, `last`)."""
 
-    def __init__(self, name, blocks, spectral_normalization=False):
+    def __init__(self, name: Initializer, blocks: int, spectral_normalization: bool = False) -> None:
         self.plain = "he_normal" if name == "small_residual" else name
         # With spectral normalisation a kernel of zeros would be divided by its singular value, which is zero.
         small = name == "small_residual" and not spectral_normalization
@@ -126,12 +131,12 @@ class Initializers:
         self.last = "zeros" if small else self.plain
 
 
-def halved(width, times):
+def halved(width: int, times: int) -> int:
     """Returns the number of channels after so many halvings."""
     return max(1, width >> times)
 
 
-def block(x, init, name, spectral_normalization=False):
+def block(x: Tensor, init: Initializers, name: str, spectral_normalization: bool = False) -> Tensor:
     """Adds to `x` the result of two convolutions."""
     branch, width = x, x.shape[-1]
     for number, initializer in enumerate((init.first, init.last), 1):

@@ -1,7 +1,11 @@
 """Learning rate schedules that build on others, and changes of a learning rate during training."""
 
+from typing import Self
+
 import keras
 import tensorflow as tf
+
+from keras_gan.types import Tensor
 
 # Schedules by name: functions of the first rate, the number of steps and the factor. All but `step` end after the
 # steps.
@@ -22,7 +26,7 @@ class DerivedSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return {"schedule": keras.saving.serialize_keras_object(self.schedule)}
 
     @classmethod
-    def from_config(cls, config: dict):
+    def from_config(cls, config: dict) -> Self:
         return cls(**{**config, "schedule": keras.saving.deserialize_keras_object(config["schedule"])})
 
 
@@ -35,11 +39,11 @@ class ScaledSchedule(DerivedSchedule):
         factor: float > 0.
     """
 
-    def __init__(self, schedule, factor: float):
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, factor: float) -> None:
         self.schedule = schedule
         self.factor = factor
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         return self.factor * self.schedule(step)
 
     def get_config(self) -> dict:
@@ -55,12 +59,12 @@ class Warmup(DerivedSchedule):
         steps: int >= 1, number of steps in which the rate rises.
     """
 
-    def __init__(self, schedule, steps: int):
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule | float, steps: int) -> None:
         self.schedule = schedule
         self.steps = steps
 
-    def __call__(self, step):
-        rate = self.schedule if isinstance(self.schedule, float) else self.schedule(step)
+    def __call__(self, step: Tensor) -> Tensor:
+        rate = self.schedule if isinstance(self.schedule, int | float) else self.schedule(step)
         return rate * tf.minimum(1.0, (tf.cast(step, "float32") + 1.0) / self.steps)
 
     def get_config(self) -> dict:
@@ -78,18 +82,18 @@ class TimedSchedule(DerivedSchedule):
         progress: float in [0, 1], share of the time that is over.
     """
 
-    def __init__(self, schedule, progress: float = 0.0):
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, progress: float = 0.0) -> None:
         self.schedule = schedule
         self.progress = tf.Variable(progress, trainable=False)
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         return self.schedule(self.progress)
 
     def get_config(self) -> dict:
         return {**super().get_config(), "progress": float(self.progress)}
 
 
-def set_progress(optimizer, progress: float) -> None:
+def set_progress(optimizer: keras.optimizers.Optimizer, progress: float) -> None:
     """Tells the `TimedSchedule` of an optimizer, if it has one, the share of the time that is over, in [0, 1]."""
     # No public attribute gives the schedule itself.
     schedule = _without_scaling(optimizer)._learning_rate
@@ -99,14 +103,14 @@ def set_progress(optimizer, progress: float) -> None:
         schedule = schedule.schedule
 
 
-def set_constant_rate(optimizer, rate: float) -> None:
+def set_constant_rate(optimizer: keras.optimizers.Optimizer, rate: float) -> None:
     """Sets the learning rate of an optimizer, unless it has a schedule."""
     optimizer = _without_scaling(optimizer)
     if not isinstance(optimizer.get_config()["learning_rate"], dict):
         optimizer.learning_rate = rate
 
 
-def lower_learning_rate(optimizer, factor: float, total: float) -> None:
+def lower_learning_rate(optimizer: keras.optimizers.Optimizer, factor: float, total: float) -> None:
     """Lowers the learning rate of an optimizer.
 
     If there is a schedule, the compiled train function must be made anew: `make_train_function(force=True)`.

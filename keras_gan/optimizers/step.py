@@ -1,7 +1,11 @@
 """One update of one player: scaled, applied only if it is finite, and the same on every replica."""
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
+
+from keras_gan.types import Tensor
 
 # Optimizers by name: functions of the learning rate and the two decays.
 OPTIMIZERS = {
@@ -11,7 +15,9 @@ OPTIMIZERS = {
 }
 
 
-def prepare_optimizer(optimizer, network):
+def prepare_optimizer(
+    optimizer: keras.optimizers.Optimizer | str | None, network: keras.Model
+) -> keras.optimizers.Optimizer:
     """Prepares the optimizer of a network.
 
     Args:
@@ -22,17 +28,17 @@ def prepare_optimizer(optimizer, network):
         the optimizer, built on the weights so that it can be saved, and with loss scaling if a layer computes in
         float16.
     """
-    optimizer = (
+    prepared = (
         keras.optimizers.Adam(2e-3, beta_1=0.0, beta_2=0.99) if optimizer is None else keras.optimizers.get(optimizer)
     )
     half = any(layer.compute_dtype == "float16" for layer in network.layers)
-    if half and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    optimizer.build(network.trainable_variables)
-    return optimizer
+    if half and not isinstance(prepared, keras.optimizers.LossScaleOptimizer):
+        prepared = keras.optimizers.LossScaleOptimizer(prepared)
+    prepared.build(network.trainable_variables)
+    return prepared
 
 
-def scale_loss(loss, optimizer):
+def scale_loss(loss: Tensor, optimizer: keras.optimizers.Optimizer) -> Tensor:
     """Returns the loss to differentiate.
 
     It is divided by the number of replicas, because gradients are summed over them, and scaled up if float16 needs it.
@@ -40,7 +46,14 @@ def scale_loss(loss, optimizer):
     return optimizer.scale_loss(loss / tf.distribute.get_strategy().num_replicas_in_sync)
 
 
-def apply_if_finite(tape, loss, scaled, network, optimizer, then=lambda: None):
+def apply_if_finite(
+    tape: tf.GradientTape,
+    loss: Tensor,
+    scaled: Tensor,
+    network: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    then: Callable[[], None] = lambda: None,
+) -> Tensor:
     """Moves a network's weights, and calls `then`, unless the loss or a gradient is NaN or infinite on any replica.
 
     Args:

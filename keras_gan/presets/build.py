@@ -2,6 +2,7 @@
 
 import functools
 import time
+from collections.abc import Iterable
 
 import keras
 import tensorflow as tf
@@ -23,7 +24,7 @@ def build(
     config: Config,
     sample_shape: tuple[int, ...],
     num_classes: int | None = None,
-    metrics=(),
+    metrics: Iterable[keras.metrics.Metric] = (),
     steps_per_epoch: int | None = None,
 ) -> GAN:
     """Builds and compiles the model that a config describes.
@@ -55,7 +56,10 @@ def build(
         _optimizer(config.generator, epochs_end, by_the_clock),
         _optimizer(config.discriminator, epochs_end, by_the_clock),
         loss=_loss(config),
-        regularizers=[REGULARIZERS[name](strength) for name, strength in config.penalties.items()],
+        regularizers=[
+            REGULARIZERS[name](strength)  # pyright: ignore[reportCallIssue]  # Every penalty takes its strength first.
+            for name, strength in config.penalties.items()
+        ],
         discriminator_steps=config.discriminator_steps,
         metrics=metrics,
     )

@@ -1,6 +1,6 @@
 """`Config`: all settings of a training run."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pydantic
 
@@ -144,7 +144,7 @@ class Config(Settings):
     # Groups of settings whose keys begin with the name of the group.
     GROUPS: ClassVar[dict[str, type[Settings]]] = {"generator": Generator, "discriminator": Discriminator}
 
-    def __init__(self, **values):
+    def __init__(self, **values: Any) -> None:
         super().__init__(**_nested(values))
 
     @classmethod
@@ -153,7 +153,7 @@ class Config(Settings):
             return f"{error['loc'][1]} must be a number from 0 on, got {error['input']!r}"
         return super().told(error)
 
-    def replace(self, **values) -> "Config":
+    def replace(self, **values: Any) -> "Config":
         """Returns a copy with other values of the given settings, by their keys.
 
         Raises:
@@ -222,14 +222,16 @@ def explanations() -> list[Explanation]:
     found = [explain_field(key, field) for key, field, _ in Config()._fields()]
     values = "a number from 0 on; 0 leaves it out"
     for name, cls in REGULARIZERS.items():
-        meaning = f"strength of the penalty {cls.__name__}. {cls.__doc__.splitlines()[0]}"
+        summary = (cls.__doc__ or "").partition("\n")[0]
+        meaning = f"strength of the penalty {cls.__name__}. {summary}"
         found.append(Explanation(name, meaning, values, 0.0))
     return found
 
 
 def keys() -> dict[str, list[tuple[str, ...]]]:
     """Returns for each key the places in `Config` that it sets; there are two if it stands for both players."""
-    places = {name: [(name,)] for name in Config.model_fields if name not in Config.GROUPS and name != "penalties"}
+    own = [name for name in Config.model_fields if name not in Config.GROUPS and name != "penalties"]
+    places: dict[str, list[tuple[str, ...]]] = {name: [(name,)] for name in own}
     if taken := places.keys() & REGULARIZERS:
         raise UserError(f"a penalty has the name of a setting, {taken.pop()}: give it another")
     places |= {name: [("penalties", name)] for name in REGULARIZERS}

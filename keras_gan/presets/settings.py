@@ -9,11 +9,12 @@ setting is the name of its field.
 import dataclasses
 import difflib
 import types
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, ClassVar
 
 import annotated_types
 import pydantic
+from pydantic.fields import FieldInfo
 
 from keras_gan.errors import UserError
 
@@ -60,7 +61,7 @@ class Settings(pydantic.BaseModel):
     # The keys of the group begin with this name.
     group: ClassVar[str] = ""
 
-    def __init__(self, **values):
+    def __init__(self, **values: Any) -> None:
         for name in values:
             choose("setting", name, type(self).model_fields)
         try:
@@ -76,7 +77,7 @@ class Settings(pydantic.BaseModel):
         return cls.group if name == "name" else f"{cls.group}_{name}"
 
     @classmethod
-    def told(cls, error: dict) -> str:
+    def told(cls, error: Mapping[str, Any]) -> str:
         """Returns one line about an error that pydantic found."""
         if error["type"] == "value_error":
             return str(error["ctx"]["error"])
@@ -100,7 +101,7 @@ class Settings(pydantic.BaseModel):
         return None if is_none and _is_optional(cls.model_fields[info.field_name]) else value
 
 
-def setting(default, meaning: str, **limits) -> Any:
+def setting(default: Any, meaning: str, **limits: Any) -> Any:
     """Declares a setting of a `Settings` class.
 
     Args:
@@ -142,7 +143,7 @@ def choose(kind: str, name: str, options: Collection[str], several: bool = False
     return name
 
 
-def pairs(texts) -> dict[str, str]:
+def pairs(texts: Iterable[str]) -> dict[str, str]:
     """Returns the keys and values of texts KEY=VALUE; dashes and dots in keys become underscores.
 
     Raises:
@@ -155,7 +156,7 @@ def pairs(texts) -> dict[str, str]:
     return {key.strip().replace("-", "_").replace(".", "_"): value for key, _, value in split}
 
 
-def values_of(field) -> str:
+def values_of(field: FieldInfo) -> str:
     """Returns the type and range of a field in words, such as `a whole number greater than 0, or none`."""
     kinds = _kinds(field)
     marks = [mark for mark in field.metadata if isinstance(mark, OneOf)]
@@ -170,9 +171,9 @@ def values_of(field) -> str:
     return f"{words}, or none" if types.NoneType in kinds else words
 
 
-def explain_field(key: str, field) -> Explanation:
+def explain_field(key: str, field: FieldInfo) -> Explanation:
     """Returns the explanation of a field whose key is `key`."""
-    return Explanation(key, field.description, values_of(field), field.default)
+    return Explanation(key, field.description or "", values_of(field), field.default)
 
 
 def _range(field):

@@ -2,10 +2,11 @@
 
 from keras_gan.sampling.latents import latents_from, latents_of_seeds, one_hot_labels
 from keras_gan.sampling.pixels import is_image, to_float, to_pixels, to_uint8
-from keras_gan.sampling.samplers import BATCH, between, circle, sample
+from keras_gan.sampling.samplers import BATCH, Sampler, between, circle, sample
 
 __all__ = [
     "BATCH",
+    "Sampler",
     "between",
     "circle",
     "is_image",

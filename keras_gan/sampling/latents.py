@@ -2,11 +2,13 @@
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from keras_gan.errors import UserError
+from keras_gan.types import Tensor
 
 
-def latents_from(seed, num, truncation, latent_dim):
+def latents_from(seed: int, num: int, truncation: float | None, latent_dim: int) -> Tensor:
     """Draws the latents of the seeds `seed, seed + 1, ...`.
 
     Args:
@@ -30,7 +32,7 @@ def latents_from(seed, num, truncation, latent_dim):
 
 
 @tf.function(reduce_retracing=True, autograph=False)
-def latents_of_seeds(seeds, latent_dim: int, truncation):
+def latents_of_seeds(seeds: Tensor, latent_dim: int, truncation: Tensor) -> Tensor:
     """Draws latents of which each row depends only on its own seed.
 
     Args:
@@ -53,7 +55,7 @@ def latents_of_seeds(seeds, latent_dim: int, truncation):
     return root2 * tf.math.erfinv(tf.maximum(rows, -1.0 + 2.0**-23) * tf.math.erf(truncation / root2))
 
 
-def one_hot_labels(num: int, labels, num_classes: int | None) -> np.ndarray | None:
+def one_hot_labels(num: int, labels: ArrayLike | None, num_classes: int | None) -> np.ndarray | None:
     """Makes label rows for `num` samples.
 
     Args:

@@ -1,16 +1,48 @@
 """Makes samples from seeds and labels, in the same way for a `GAN` and for a SavedModel."""
 
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
 import numpy as np
 import tensorflow as tf
 from keras import ops
+from numpy.typing import ArrayLike
 
 from keras_gan.errors import UserError
 from keras_gan.sampling.latents import latents_from, one_hot_labels
+from keras_gan.types import Tensor
 
 BATCH = 256
 
 
-def sample(render, num: int, labels, seed: int, truncation: float | None, latent_dim: int, num_classes: int | None):
+class Sampler(Protocol):
+    """A model from which samples can be drawn: a `GAN`, or a `SavedGAN`."""
+
+    @property
+    def latent_dim(self) -> int: ...
+
+    @property
+    def num_classes(self) -> int | None: ...
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]: ...
+
+    def generate(
+        self, num: int, labels: ArrayLike | None = None, seed: int = 0, truncation: float | None = None
+    ) -> np.ndarray: ...
+
+    def generate_from_latents(self, latents: Tensor, labels: Tensor | None = None) -> np.ndarray: ...
+
+
+def sample(
+    render: Callable[[Tensor, Tensor | None], Tensor],
+    num: int,
+    labels: ArrayLike | None,
+    seed: int,
+    truncation: float | None,
+    latent_dim: int,
+    num_classes: int | None,
+) -> np.ndarray:
     """Draws latents for the seeds `seed, seed + 1, ...` and renders them in batches.
 
     Args:
@@ -35,7 +67,14 @@ def sample(render, num: int, labels, seed: int, truncation: float | None, latent
     return _in_batches(render, latents, one_hot_labels(num, labels, num_classes))
 
 
-def circle(model, num: int, frames: int, labels=None, seed: int = 0, truncation: float | None = None) -> np.ndarray:
+def circle(
+    model: Sampler,
+    num: int,
+    frames: int,
+    labels: ArrayLike | None = None,
+    seed: int = 0,
+    truncation: float | None = None,
+) -> np.ndarray:
     """Makes samples that walk through the latents and come back where they began.
 
     Each walks around a circle through the latents a and b of two seeds: at angle t they are `cos(t) a + sin(t) b`. If
@@ -60,7 +99,13 @@ def circle(model, num: int, frames: int, labels=None, seed: int = 0, truncation:
     return np.stack([_in_batches(model.generate_from_latents, each, labels) for each in latents])
 
 
-def between(model, seeds, shares, labels=None, truncation: float | None = None) -> np.ndarray:
+def between(
+    model: Sampler,
+    seeds: Sequence[int],
+    shares: ArrayLike,
+    labels: Sequence[int] | None = None,
+    truncation: float | None = None,
+) -> np.ndarray:
     """Makes samples on the way from one seed to another, and from one class to another.
 
     Latents go along a great circle (White, arXiv:1609.04468), labels along a straight line.

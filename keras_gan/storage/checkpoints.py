@@ -4,6 +4,7 @@ import json
 import warnings
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ import numpy as np
 
 from keras_gan.errors import UserError
 from keras_gan.storage.files import written_aside
+from keras_gan.types import StrPath
 
 STATE = "training.json"
 
@@ -19,7 +21,7 @@ class UnreadableCheckpoint(UserError):
     """A checkpoint is incomplete or damaged."""
 
 
-def save(model, path, state: dict) -> None:
+def save(model: keras.Model, path: StrPath, state: dict) -> None:
     """Writes a model and the state of its training; an older file is replaced only when the new one is complete.
 
     Args:
@@ -41,13 +43,13 @@ def save(model, path, state: dict) -> None:
         raise OSError(f"cannot write the checkpoint {path}: {reason}") from error
 
 
-def copy(path, target) -> None:
+def copy(path: StrPath, target: StrPath) -> None:
     """Copies a checkpoint; an older file is replaced only when the copy is complete."""
     with written_aside(target) as aside:
         aside.write_bytes(Path(path).read_bytes())
 
 
-def read_state(path) -> dict:
+def read_state(path: StrPath) -> dict:
     """Checks that a whole file is as it was written, and returns the state that was saved with the model.
 
     Raises:
@@ -63,7 +65,7 @@ def read_state(path) -> dict:
         raise UnreadableCheckpoint(f"cannot read {path}: it is incomplete or damaged") from error
 
 
-def are_same(path, other) -> bool:
+def are_same(path: StrPath, other: StrPath) -> bool:
     """Whether two checkpoints can both be read and hold the same state of training."""
     try:
         return read_state(path) == read_state(other)
@@ -71,7 +73,7 @@ def are_same(path, other) -> bool:
         return False
 
 
-def load(model, path) -> None:
+def load(model: keras.Model, path: StrPath) -> None:
     """Loads weights, optimizers and seeds into a model that was built and compiled as the saved one was.
 
     Raises:
@@ -86,25 +88,25 @@ def load(model, path) -> None:
         raise UserError(f"{path} is of other networks or optimizers than these") from error
 
 
-def newest_first(folder) -> list[Path]:
+def newest_first(folder: StrPath) -> list[Path]:
     """Returns the checkpoints `step-*.keras` of a folder, the newest first."""
     return sorted(Path(folder).glob("step-*.keras"), reverse=True)
 
 
-def metrics_state(metrics) -> dict:
+def metrics_state(metrics: Iterable[keras.metrics.Metric]) -> dict:
     """Returns the sums and counts of running means, so that they can go on in the middle of an epoch."""
     means = [metric for metric in metrics if isinstance(metric, keras.metrics.Mean)]
     return {metric.name: [float(variable) for variable in metric.variables] for metric in means}
 
 
-def set_metrics_state(metrics, state: dict) -> None:
+def set_metrics_state(metrics: Iterable[keras.metrics.Metric], state: dict) -> None:
     """Restores what `metrics_state` returned."""
     for metric in metrics:
         for variable, value in zip(metric.variables, state.get(metric.name, ())):
             variable.assign(value)
 
 
-def is_finite(model) -> bool:
+def is_finite(model: keras.Model) -> bool:
     """Whether no weight of a model is NaN or infinite."""
     # A sum is finite only if all its terms are.
     return all(np.isfinite(np.sum(weight)) for weight in model.get_weights())

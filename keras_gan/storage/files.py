@@ -4,11 +4,15 @@ import contextlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from keras_gan.types import StrPath
 
 
 @contextlib.contextmanager
-def written_aside(path):
+def written_aside(path: StrPath) -> Iterator[Path]:
     """Gives another path to write a file or a folder to, and moves it to `path` when the context ends without an error.
 
     If the context raises, the new file is removed and the old one stays.
@@ -36,7 +40,7 @@ def written_aside(path):
             aside.unlink(missing_ok=True)
 
 
-def write_json(path, content) -> None:
+def write_json(path: StrPath, content: Any) -> None:
     """Writes content that JSON can hold, indented; an older file is replaced only when the new one is complete."""
     with written_aside(path) as aside:
         aside.write_text(json.dumps(content, indent=2) + "\n")

@@ -28,7 +28,13 @@ class Options(Settings):
     tensorboard: bool = setting(True, "whether curves and pictures are written for TensorBoard")
 
 
-def chosen_config(preset, before: Config | None, settings: dict, epochs=None, minutes=None) -> Config:
+def chosen_config(
+    preset: str | Config | None,
+    before: Config | None,
+    settings: dict,
+    epochs: int | None = None,
+    minutes: float | None = None,
+) -> Config:
     """Chooses the settings of a run: those of a preset, or else of the run that is resumed, with changes.
 
     Args:

@@ -3,6 +3,8 @@
 import dataclasses
 from pathlib import Path
 
+import keras
+
 from keras_gan.errors import UserError
 
 
@@ -20,12 +22,12 @@ class Loaded:
     loaded: list[str]
     left_out: dict[str, str]
 
-    def __str__(self):
+    def __str__(self) -> str:
         text = f"{len(self.loaded)} of {len(self.loaded) + len(self.left_out)} weights of {self.network}"
         return text + "".join(f"\n  left out {path}: {reason}" for path, reason in self.left_out.items())
 
 
-def load_pretrained(gan, *sources) -> list[Loaded]:
+def load_pretrained(gan: keras.Model, *sources: keras.Model) -> list[Loaded]:
     """Loads those weights of other GANs whose names and shapes are the same; optimizers stay as they are.
 
     Args:
@@ -54,7 +56,7 @@ def load_pretrained(gan, *sources) -> list[Loaded]:
     return reports
 
 
-def load_by_path(gan, text: str) -> list[Loaded]:
+def load_by_path(gan: keras.Model, text: str) -> list[Loaded]:
     """Calls `load_pretrained` with run folders or `.keras` files.
 
     Args:
@@ -87,7 +89,7 @@ def _member(network, number, count):
     return network.get_layer(f"member_{number}")
 
 
-def load_matching(network, source) -> Loaded:
+def load_matching(network: keras.Model, source: keras.Model) -> Loaded:
     """Loads those weights of another network that have the same path and shape."""
     theirs = {weight.path: weight for weight in source.weights}
     loaded, left_out = [], {}

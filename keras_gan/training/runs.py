@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -125,7 +126,7 @@ def lock_of(run_dir: Path) -> FileLock:
 
 
 @contextlib.contextmanager
-def held(lock: FileLock):
+def held(lock: FileLock) -> Iterator[None]:
     """Holds a lock of `lock_of` within the context; the same process may hold it already.
 
     Raises:

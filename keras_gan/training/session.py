@@ -4,10 +4,10 @@ import contextlib
 import csv
 import logging
 import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_gan import callbacks as own_callbacks
@@ -20,8 +20,9 @@ from keras_gan.presets import Config
 from keras_gan.presets.config import PLAYERS
 from keras_gan.storage import checkpoints
 from keras_gan.training import runs
-from keras_gan.training.options import Options, chosen_config, chosen_options
+from keras_gan.training.options import Options, chosen_options
 from keras_gan.training.pretrained import load_by_path
+from keras_gan.types import StrPath
 
 logger = logging.getLogger(__name__)
 
@@ -70,12 +71,12 @@ class Session:
     def __init__(
         self,
         config: Config | None = None,
-        run_dir=None,
+        run_dir: StrPath | None = None,
         data: datasets.ImageDataset | None = None,
         options: Options | None = None,
         resume: bool = False,
         allow_changes: bool = False,
-    ):
+    ) -> None:
         self.folder = None if run_dir is None else Path(run_dir)
         before = self._record_before(resume)
         config = config or (before.config if before else presets.dcgan())
@@ -146,26 +147,26 @@ class Session:
         """State of the game, one of `callbacks.health.STATES`; `healthy` if the option `watch` is `off`."""
         return self._watch[0].state if self._watch else HEALTHY
 
-    def export_to(self, folder) -> None:
+    def export_to(self, folder: StrPath) -> None:
         """Sets the folder that gets the finished model as its next version."""
         self.options = chosen_options(self.record, {"export_dir": str(folder)})
         self.record.options = self.options.model_dump()
 
     @contextlib.contextmanager
-    def locked(self):
+    def locked(self) -> Iterator[Path]:
         """Keeps other processes from training in the run folder within the context; makes the folder if it is missing.
 
         Raises:
             UserError: if another process trains there.
         """
-        if not self._locks:
-            if not self._resumed:
-                self.folder = runs.new_folder(self.folder, self.title)
-            self._locks = runs.lock_of(self.folder)
+        folder = self.folder
+        if folder is None or not (self._locks or self._resumed):
+            self.folder = folder = runs.new_folder(folder, self.title)
+        self._locks = self._locks or runs.lock_of(folder)
         with runs.held(self._locks):
-            yield
+            yield folder
 
-    def train(self, callbacks=()) -> "Session":
+    def train(self, callbacks: Iterable[keras.callbacks.Callback] = ()) -> "Session":
         """Trains until the epochs or the minutes are over, then exports the model if the options say so.
 
         Args:
@@ -180,27 +181,28 @@ class Session:
             InTrouble: if the game was in trouble and the option `watch` is `stop`.
             UserError: if the disk is full, the folder was deleted, or another process trains in it.
         """
-        with self.locked():
-            self._restore()
-            if self._is_over and checkpoints.are_same(self.folder / "model.keras", self.checkpoint.newest()):
+        with self.locked() as folder:
+            self._restore(folder)
+            newest = self.checkpoint.newest() if self._is_over else None
+            if newest and checkpoints.are_same(folder / "model.keras", newest):
                 logger.info(
                     "%s is complete, with %s steps. Give more epochs or minutes to train it further.",
-                    self.folder,
+                    folder,
                     f"{int(self.model.step):,}",
                 )
                 return self
-            with _told(self.folder, self.folder):
-                self.record.write(self.folder)
+            with _told(folder, folder):
+                self.record.write(folder)
                 if not self._is_over:
                     # A model of an earlier end must not pass for the end of this training; its checkpoint holds it too.
-                    (self.folder / "model.keras").unlink(missing_ok=True)
-                    self._fit(callbacks)
+                    (folder / "model.keras").unlink(missing_ok=True)
+                    self._fit(folder, callbacks)
             if self.options.watch == "stop" and self.state != HEALTHY:
                 raise InTrouble(
                     f"the game is in trouble, {self.state}, so nothing was exported. {self.checkpoint.newest()} is the "
                     "last checkpoint; try other settings, in a new run or with --resume --allow-changes"
                 )
-            self._finish()
+            self._finish(folder)
         return self
 
     def _record_before(self, resume):
@@ -237,11 +239,11 @@ class Session:
             self._watch = [own_callbacks.HealthMonitor(*images, action=self.options.watch, rollback=rollback)]
         self.checkpoint.stateful = [rollback, self.clock, *adaptive, *self._watch]
 
-    def _restore(self):
-        self.checkpoint.folder = self.folder / "checkpoints"
+    def _restore(self, folder):
+        self.checkpoint.folder = folder / "checkpoints"
         step = self.checkpoint.restore(self.model)
         if step is None and self._resumed and self.history:
-            raise UserError(f"cannot resume {self.folder}: its checkpoints are gone. Train anew in another folder")
+            raise UserError(f"cannot resume {folder}: its checkpoints are gone. Train anew in another folder")
         for player in PLAYERS:
             if step is not None and f"{player}_learning_rate" in self.changed:
                 # The checkpoint restored the old constant rate. A schedule was made from the new config already.
@@ -254,19 +256,20 @@ class Session:
     def _is_over(self):
         return self.checkpoint.epoch >= (self.config.epochs or math.inf) or self.clock.elapsed >= self.clock.minutes
 
-    def _fit(self, callbacks):
+    def _fit(self, folder, callbacks):
         config, start = self.config, int(self.model.step)
         logger.info(
             "Training on %s images of %s, %s, in %s%s",
             f"{len(self.data):,}",
             "x".join(map(str, self.data.image_shape)),
             config.precision,
-            self.folder,
+            folder,
             f", from step {start:,}" if start else "",
         )
-        if config.conditional and self.data.class_names != tuple(map(str, range(self.data.num_classes))):
-            logger.info("Labels: %s", ", ".join(f"{label} {name}" for label, name in enumerate(self.data.class_names)))
-        logs = self.folder / "logs"
+        names = self.data.class_names or ()
+        if config.conditional and names != tuple(map(str, range(len(names)))):
+            logger.info("Labels: %s", ", ".join(f"{label} {name}" for label, name in enumerate(names)))
+        logs = folder / "logs"
         with self.checkpoint.stop_on_signals():
             self.model.fit(
                 self.data.batches(config.batch_size, config.seed, start_step=start),
@@ -280,9 +283,9 @@ class Session:
                     own_callbacks.Progress(self.clock if config.minutes else None),
                     # It follows the progress bar, which has too little room for learning rates.
                     own_callbacks.LearningRates(),
-                    own_callbacks.SampleImages(self.folder / "samples", logs if self.options.tensorboard else None),
+                    own_callbacks.SampleImages(folder / "samples", logs if self.options.tensorboard else None),
                     *callbacks,
-                    own_callbacks.CSVHistory(self.folder / "history.csv"),
+                    own_callbacks.CSVHistory(folder / "history.csv"),
                     *([keras.callbacks.TensorBoard(str(logs), write_graph=False)] if self.options.tensorboard else []),
                     self.checkpoint,
                 ],
@@ -294,70 +297,16 @@ class Session:
         batches = held_out.batches(batch_size, self.config.seed)
         return own_callbacks.Evaluation(batches, min(EVALUATION_BATCHES, held_out.steps(batch_size)))
 
-    def _finish(self):
+    def _finish(self, folder):
         if self.options.export_dir:
-            with _told(self.folder, self.options.export_dir):
+            with _told(folder, self.options.export_dir):
                 self.exported = export_next(self.model, self.options.export_dir, self.data.class_names or ())
-        with _told(self.folder, self.folder):
+        newest = self.checkpoint.newest()
+        if newest is None:
+            raise UserError(f"the checkpoints of {folder} were deleted or moved during the training")
+        with _told(folder, folder):
             # This file is written last, because it shows that the run is complete.
-            checkpoints.copy(self.checkpoint.newest(), self.folder / "model.keras")
-
-
-def train(
-    preset: str | Config | None = None,
-    dataset=None,
-    *,
-    epochs: int | None = None,
-    minutes: float | None = None,
-    run_dir=None,
-    export_dir=None,
-    resume: bool = False,
-    allow_changes: bool = False,
-    options: dict | None = None,
-    callbacks=(),
-    **settings,
-) -> Session:
-    """Trains a GAN into a run folder, as `train` on the command line does.
-
-    Args:
-        preset: name of a preset, or a `Config`. When `None`, the settings of the resumed run, or else those of `dcgan`.
-        dataset: name or folder, as for `datasets.load`; a `datasets.ImageDataset`; or images or `(images, labels)`, as
-            for `datasets.from_arrays`; `digits` when `None`.
-        epochs, minutes: limits of the training, in place of those of the preset.
-        run_dir: the run folder; `runs/DATASET-(C)GAN-NNN` when `None`.
-        export_dir: folder that gets the model as its next version; when `None`, nothing is exported.
-        resume: whether to go on with the run in `run_dir`.
-        allow_changes: whether a resumed run may have other settings and data than before.
-        options: other `training.Options` by name, such as `{"evaluate": "classifier"}`.
-        callbacks: Keras callbacks of your own.
-        **settings: any settings by their keys, such as `conditional=True` or `r1=0.1`.
-
-    Returns:
-        the `Session`, which holds `model`, `folder` and `history`.
-
-    Raises:
-        UserError: if an argument is out of its range, or the arguments do not go together.
-        Interrupted, Diverged, InTrouble: as `Session.train` does. Call `train` with `resume=True` to go on.
-
-    Examples:
-        >>> session = kg.train("dcgan", dataset="digits", conditional=True, minutes=0.1)
-        >>> sevens = session.model.generate(16, labels=7)
-    """
-    data = _given(dataset)
-    if isinstance(dataset, str | Path):
-        settings["dataset"] = str(dataset)
-    before = runs.read(Path(run_dir)) if resume and run_dir is not None else None
-    config = chosen_config(preset, before and before.config, settings, epochs, minutes)
-    given = {**(options or {}), **({} if export_dir is None else {"export_dir": str(export_dir)})}
-    return Session(config, run_dir, data, chosen_options(before, given), resume, allow_changes).train(callbacks)
-
-
-def _given(dataset):
-    """Returns the images of a dataset, or `None` if it is given by name or not at all."""
-    if dataset is None or isinstance(dataset, str | Path | datasets.ImageDataset):
-        return dataset if isinstance(dataset, datasets.ImageDataset) else None
-    images, labels = dataset if isinstance(dataset, tuple) else (dataset, None)
-    return datasets.from_arrays(np.asarray(images), labels)
+            checkpoints.copy(newest, folder / "model.keras")
 
 
 def _data(config, data):
