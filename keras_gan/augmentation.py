@@ -40,6 +40,10 @@ class Augmentation(keras.layers.Layer):
     Raises:
         UserError: if a name is unknown, or the probability or the noise is out of range.
 
+    Examples:
+        >>> augmentation = kg.augmentation.Augmentation(("translation", "cutout"), probability=0.4)
+        >>> gan = kg.GAN(generator, discriminator, augmentation)
+
     Source: Zhao et al. (DiffAugment), arXiv:2006.10738; Karras et al. (ADA), arXiv:2006.06676, appendix B.
     """
 

@@ -21,6 +21,18 @@ class AdversarialLoss(abc.ABC):
 
     Subclasses define `discriminator_loss` and `generator_loss`. `paired` says whether `generator_loss` reads the real
     logits. If it is false, the model skips the forward pass that computes them and gives `None` for `real_logits`.
+
+    Examples:
+        >>> @kg.losses.register_loss
+        ... class Exponential(kg.losses.AdversarialLoss):
+        ...     def discriminator_loss(self, real_logits, fake_logits):
+        ...         return keras.ops.exp(-real_logits) + keras.ops.exp(fake_logits)
+        ...
+        ...     def generator_loss(self, real_logits, fake_logits):
+        ...         return keras.ops.exp(-fake_logits)
+        >>> gan.compile(loss=Exponential())
+        >>> kg.presets.Config(loss="exponential").loss
+        'exponential'
     """
 
     paired = False
@@ -250,6 +262,11 @@ class PerHead(AdversarialLoss):
 
     Raises:
         UserError: when training begins, if the number of heads is another.
+
+    Examples:
+        >>> judges = [kg.networks.mlp_discriminator(data.image_shape, data.num_classes) for _ in range(2)]
+        >>> gan = kg.GAN(generator, kg.networks.ensemble(*judges))
+        >>> gan.compile(loss=kg.losses.PerHead([kg.losses.Hinge(), kg.losses.LeastSquares()]))
     """
 
     def __init__(self, losses: Iterable[AdversarialLoss]) -> None:

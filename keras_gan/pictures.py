@@ -23,6 +23,9 @@ def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
 
     Returns:
         uint8 `(rows * ..., columns * ..., channels)`.
+
+    Examples:
+        >>> kg.pictures.save_png("samples.png", kg.pictures.image_grid(gan.generate(40), columns=10))
     """
     images = enlarged(images, 64)
     count, height, width, channels = images.shape

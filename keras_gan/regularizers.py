@@ -89,6 +89,22 @@ class Regularizer(abc.ABC):
 
     `name` is its key in the training logs and in the settings. A subclass defines `name`, `penalty` and `get_config`,
     and takes the strength of the penalty as the first argument of its constructor.
+
+    Examples:
+        >>> @kg.regularizers.register_regularizer
+        ... class Drift(kg.regularizers.Regularizer):
+        ...     name = "drift"
+        ...
+        ...     def __init__(self, weight=0.001):
+        ...         self.weight = weight
+        ...
+        ...     def penalty(self, scorer, real, fake, seed):
+        ...         return self.weight * keras.ops.mean(keras.ops.square(scorer.logits(real)), axis=1)
+        ...
+        ...     def get_config(self):
+        ...         return {"weight": self.weight}
+        >>> gan.compile(regularizers=[Drift()])
+        >>> history = gan.fit(images, labels)
     """
 
     name: ClassVar[str]
@@ -140,6 +156,9 @@ class R1(Regularizer):
 
     Args:
         gamma: strength, a float >= 0.
+
+    Examples:
+        >>> gan.compile(regularizers=[kg.regularizers.R1(gamma=0.1), kg.regularizers.R2(gamma=0.1)])
 
     Source: Mescheder et al., "Which Training Methods for GANs do actually Converge?", arXiv:1801.04406, equation 9.
     """

@@ -23,6 +23,11 @@ class AdaptiveAugmentation(StatefulCallback):
     Raises:
         UserError: if an argument is out of its range, or, from `fit()`, if the model has no `Augmentation`.
 
+    Examples:
+        >>> gan = kg.GAN(generator, discriminator, kg.augmentation.Augmentation())
+        >>> gan.compile()
+        >>> gan.fit(images, labels, callbacks=[kg.callbacks.AdaptiveAugmentation(target=0.8)])
+
     Source: Karras et al., "Training Generative Adversarial Networks with Limited Data", arXiv:2006.06676, section 3.
     """
 

@@ -56,7 +56,7 @@ class Checkpoint(keras.callbacks.Callback):
     >>> checkpoint.restore(gan)
     >>> batches = data.batches(64, start_step=int(gan.step))
     >>> with checkpoint.stop_on_signals():
-    ...     gan.fit(batches, steps_per_epoch=250, epochs=20, callbacks=[..., checkpoint])
+    ...     gan.fit(batches, steps_per_epoch=250, epochs=20, callbacks=[checkpoint])
     ```
 
     Put it last in the list of callbacks, so that it saves an epoch after the others have written about it.

@@ -24,6 +24,14 @@ class Evaluation(keras.callbacks.Callback):
 
     Raises:
         UserError: if the budget is out of range.
+
+    Examples:
+        >>> network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(16)])
+        >>> gan.compile(metrics=[kg.metrics.KernelDistance(kg.metrics.Extractor(network, "random projection"))])
+        >>> evaluation = kg.callbacks.Evaluation(kg.datasets.load("digits", "test").batches(64), steps=4)
+        >>> history = gan.fit(images, labels, callbacks=[evaluation])
+        >>> "val_kid" in history.history
+        True
     """
 
     def __init__(self, data: tf.data.Dataset, steps: int | None = None, budget: float = 0.1) -> None:

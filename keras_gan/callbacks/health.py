@@ -118,6 +118,12 @@ class HealthMonitor(StatefulCallback):
     Raises:
         UserError: if an argument is out of its range, or, from `fit()`, if the images do not have the model's shape.
         Diverged: from `fit()`, if `rollback` has reached its limit.
+
+    Examples:
+        >>> monitor = kg.callbacks.HealthMonitor(images, labels, every=100, action="stop")
+        >>> gan.fit(images, labels, callbacks=[monitor])
+        >>> monitor.state
+        'healthy'
     """
 
     def __init__(

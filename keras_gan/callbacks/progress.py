@@ -24,6 +24,9 @@ class TimeLimit(StatefulCallback):
 
     Raises:
         UserError: if it is not above 0.
+
+    Examples:
+        >>> gan.fit(images, labels, epochs=1000, callbacks=[kg.callbacks.TimeLimit(minutes=2)])
     """
 
     def __init__(self, minutes: float) -> None:

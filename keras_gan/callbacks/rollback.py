@@ -30,6 +30,12 @@ class Rollback(StatefulCallback):
     Raises:
         UserError: if an argument is out of its range.
         Diverged: from `fit()`, when one more rollback would be needed. The checkpoints stay as they are.
+
+    Examples:
+        >>> checkpoint = kg.callbacks.Checkpoint("run/checkpoints")
+        >>> rollback = kg.callbacks.Rollback(checkpoint, patience=3)
+        >>> checkpoint.stateful.append(rollback)
+        >>> gan.fit(images, labels, callbacks=[rollback, checkpoint])
     """
 
     def __init__(self, checkpoint: Checkpoint, patience: int = 5, factor: float = 0.5, limit: int = 3) -> None:

@@ -20,6 +20,9 @@ class SampleImages(keras.callbacks.Callback):
         folder: folder for the files `epoch-0001.png`, `epoch-0002.png` ...; made if missing.
         log_dir: folder of TensorBoard, which then shows the grids too; `None` for files only.
         seed: int >= 0, which chooses the latents.
+
+    Examples:
+        >>> gan.fit(images, labels, callbacks=[kg.callbacks.SampleImages("samples")])
     """
 
     def __init__(self, folder: StrPath, log_dir: StrPath | None = None, seed: int = 0) -> None:

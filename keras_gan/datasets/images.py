@@ -96,6 +96,9 @@ class ImageDataset:
 
         Raises:
             UserError: if there are fewer images than `batch_size`.
+
+        Examples:
+            >>> gan.fit(data.batches(64), steps_per_epoch=250, epochs=20)
         """
         steps = self.steps(batch_size)
         images = tf.constant(self.images)
@@ -144,6 +147,12 @@ def from_arrays(
 
     Raises:
         UserError: if a shape, type or range is another one, or a value is not finite.
+
+    Examples:
+        >>> pixels, kinds = np.zeros((300, 8, 8), "uint8"), np.arange(300) % 3
+        >>> data = kg.datasets.from_arrays(pixels, kinds, class_names=["cat", "dog", "bird"])
+        >>> data.image_shape
+        (8, 8, 1)
     """
     images = np.asarray(images)
     if images.ndim == 3:

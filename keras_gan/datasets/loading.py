@@ -29,6 +29,13 @@ def load(
             images take over 8 GiB.
         OSError: if an image file cannot be read.
         ConnectionError: if the dataset would have to be downloaded and there is no network.
+
+    Examples:
+        >>> data = kg.datasets.load("digits")
+        >>> data.images.shape
+        (1498, 8, 8, 1)
+        >>> data.num_classes
+        10
     """
     size = (image_size, image_size) if isinstance(image_size, int) else image_size
     if size is not None and min(size) < 4:

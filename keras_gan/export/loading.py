@@ -33,6 +33,11 @@ def load(path: StrPath) -> "GAN | SavedGAN":
 
     Raises:
         UserError: if the path is none of these, or the model cannot be loaded.
+
+    Examples:
+        >>> gan.save("model.keras")
+        >>> kg.export.load("model.keras").generate(4, labels=7, seed=0).shape
+        (4, 8, 8, 1)
     """
     path = Path(path)
     if path.is_file():

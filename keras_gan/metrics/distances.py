@@ -21,6 +21,12 @@ def frechet_distance(real: np.ndarray | GaussianStatistics, fake: np.ndarray | G
     Raises:
         UserError: if there are not more samples than features, because a covariance would then be singular.
 
+    Examples:
+        >>> rng = np.random.default_rng(0)
+        >>> real, fake = rng.normal(0.0, 1.0, (5000, 4)), rng.normal(1.0, 1.0, (5000, 4))
+        >>> round(kg.metrics.frechet_distance(real, fake), 1)
+        4.0
+
     Source: Heusel et al., arXiv:1706.08500, equation 6.
     """
     real, fake = (x if isinstance(x, GaussianStatistics) else statistics_of(x) for x in (real, fake))
@@ -102,6 +108,11 @@ def prdc(real: np.ndarray, fake: np.ndarray, neighbours: tuple[int, int] = (3, 5
 
     Raises:
         UserError: if there are not more than k samples.
+
+    Examples:
+        >>> rng = np.random.default_rng(0)
+        >>> sorted(kg.metrics.prdc(rng.normal(size=(100, 4)), rng.normal(size=(100, 4))))
+        ['coverage', 'density', 'precision', 'recall']
 
     Source: precision and recall: Kynkäänniemi et al., arXiv:1904.06991, equations 1 and 2, k = 3; density and coverage:
     Naeem et al., arXiv:2002.09797, equations 3 and 4, k = 5.

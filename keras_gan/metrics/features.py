@@ -48,6 +48,13 @@ class Extractor:
 
     Raises:
         UserError: if the network has other inputs or outputs.
+
+    Examples:
+        >>> network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(16)])
+        >>> extractor = kg.metrics.Extractor(network, "random projection")
+        >>> features, probabilities = extractor(images)
+        >>> features.shape
+        (64, 16)
     """
 
     is_inception = False

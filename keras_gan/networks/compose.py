@@ -33,6 +33,11 @@ def ensemble(*discriminators: keras.Model, share_until: str | None = None, name:
         UserError: if there are fewer than 2, or they do not fit together.
         ValueError: of Keras, if a member has no layer `share_until`.
 
+    Examples:
+        >>> judges = [kg.networks.mlp_discriminator((8, 8, 1)), kg.networks.dcgan_discriminator((8, 8, 1))]
+        >>> kg.networks.ensemble(*judges).output_shape
+        (None, 2)
+
     Source: Durugkar et al., "Generative Multi-Adversarial Networks", arXiv:1611.01673, with the mean of the members.
     """
     inputs = _inputs_of(discriminators)
@@ -64,6 +69,11 @@ def mixture(*generators: keras.Model, share_until: str | None = None, name: str 
     Raises:
         UserError: if there are fewer than 2, or they do not fit together.
         ValueError: of Keras, if a member has no layer `share_until`.
+
+    Examples:
+        >>> makers = [kg.networks.mlp_generator((8, 8, 1), latent_dim=64) for _ in range(2)]
+        >>> kg.networks.mixture(*makers).input_shape
+        (None, 65)
 
     Source: Hoang et al., "MGAN: Training Generative Adversarial Nets with Multiple Generators", arXiv:1708.02556,
     without its classifier; shared first layers: Liu and Tuzel, "Coupled Generative Adversarial Networks",
@@ -106,6 +116,11 @@ def packed(
 
     Raises:
         UserError: if `packing` is below 2, or, from the model, if a batch is not a multiple of it.
+
+    Examples:
+        >>> discriminator = kg.networks.packed(kg.networks.mlp_discriminator, (8, 8, 1), packing=2)
+        >>> discriminator(np.zeros((64, 8, 8, 1))).shape
+        TensorShape([32, 1])
 
     Source: Lin et al., "PacGAN: The power of two samples in generative adversarial networks", arXiv:1712.04086.
     """

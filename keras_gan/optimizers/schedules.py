@@ -57,6 +57,10 @@ class Warmup(DerivedSchedule):
     Args:
         schedule: a `LearningRateSchedule`, or a float for a constant rate.
         steps: int >= 1, number of steps in which the rate rises.
+
+    Examples:
+        >>> rate = kg.optimizers.Warmup(keras.optimizers.schedules.CosineDecay(2e-3, 10_000), steps=100)
+        >>> gan.compile(generator_optimizer=keras.optimizers.Adam(rate, beta_1=0.0))
     """
 
     def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule | float, steps: int) -> None:

@@ -39,6 +39,11 @@ def build(
 
     Raises:
         UserError: if the config is conditional and there are no classes, or the end of a schedule is not known.
+
+    Examples:
+        >>> config = kg.presets.preset("mlp").replace(conditional=True)
+        >>> gan = kg.presets.build(config, data.image_shape, data.num_classes)
+        >>> gan.fit(images, labels)
     """
     if config.conditional and not num_classes:
         raise UserError(f"{config.dataset} has no labels: train it with --unconditional")

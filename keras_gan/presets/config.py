@@ -91,6 +91,13 @@ class Config(Settings):
 
     Raises:
         UserError: if a key is unknown, a value is out of its range, or two settings do not go together.
+
+    Examples:
+        >>> config = kg.presets.Config(r1=0.3, width=32, discriminator_width=48)
+        >>> config.generator.width
+        32
+        >>> config.replace(loss="hinge").loss
+        'hinge'
     """
 
     dataset: str = setting("digits", "digits, the name of a TFDS image dataset, or a folder")

@@ -91,6 +91,10 @@ def circle(
 
     Raises:
         UserError: as `GAN.generate` does.
+
+    Examples:
+        >>> frames = kg.sampling.circle(gan, num=4, frames=8, labels=7)
+        >>> kg.pictures.save_animation("walk.gif", [kg.pictures.image_grid(frame, columns=2) for frame in frames])
     """
     first, second = np.split(latents_from(seed, 2 * num, truncation, model.latent_dim).numpy(), 2)
     labels = one_hot_labels(num, labels, model.num_classes)
@@ -122,6 +126,10 @@ def between(
 
     Raises:
         UserError: as `GAN.generate` does.
+
+    Examples:
+        >>> kg.sampling.between(gan, seeds=(0, 1), shares=[0.0, 0.5, 1.0], labels=(3, 8)).shape
+        (3, 8, 8, 1)
     """
     shares = np.asarray(shares, "float32")[:, np.newaxis]
     first, last = (latents_from(seed, 1, truncation, model.latent_dim).numpy()[0] for seed in seeds)

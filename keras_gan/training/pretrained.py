@@ -41,6 +41,13 @@ def load_pretrained(gan: keras.Model, *sources: keras.Model) -> list[Loaded]:
     Raises:
         UserError: if fewer than half of the weights of both networks fit a source, because the rest would then fit by
             chance; or if there are several sources but not as many members.
+
+    Examples:
+        >>> gan.save("trained.keras")
+        >>> for report in kg.training.load_pretrained(gan, kg.export.load("trained.keras")):
+        ...     print(report)
+        9 of 9 weights of mlp_generator
+        5 of 5 weights of mlp_discriminator
     """
     gan.ema_generator.set_weights(gan.generator.get_weights())
     reports = []

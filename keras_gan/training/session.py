@@ -66,6 +66,12 @@ class Session:
 
     Raises:
         UserError: if settings, data and folder do not go together.
+
+    Examples:
+        >>> config = kg.presets.preset("mlp").replace(epochs=20, epoch_steps=100)
+        >>> session = kg.training.Session(config, "runs/first")
+        >>> session.train()
+        >>> [row["d_loss"] for row in session.history]
     """
 
     def __init__(
