@@ -112,7 +112,7 @@ def check_writable(folder: StrPath) -> None:
 
 
 def check_output(output: str, suffixes: Sequence[str], or_folder: bool = False) -> Path:
-    """Returns the path of --output, and says now rather than after the work that it cannot be written."""
+    """Returns the path of --output; raises a usage error now, rather than after the work, if it cannot be written."""
     path = Path(output)
     folder = output.endswith(("/", os.sep)) or path.is_dir() or not path.suffix
     if folder and path.exists() and (not path.is_dir() or any(path.iterdir())):

@@ -22,7 +22,8 @@ from keras_gan.regularizers import REGULARIZERS
 
 PLAYERS = ("generator", "discriminator")
 FAMILIES = {"generator": GENERATORS, "discriminator": DISCRIMINATORS}
-# Settings of a network, and the arguments of its function that take them; what a family does not take it does not have.
+# Settings of a network, with the argument of its function that takes each. A family whose function lacks the argument
+# does not have the setting.
 ARGUMENTS = {
     "width": "width",
     "initializer": "kernel_initializer",
