@@ -11,6 +11,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr  # pyright: ignore[reportMissingImports]  # It is an extra.
 import numpy as np
+from gradio.themes import Soft  # pyright: ignore[reportMissingImports]
 
 from keras_gan.errors import UserError
 from keras_gan.gan import GAN
@@ -23,7 +24,7 @@ FRAMES = 48
 LARGE = 256
 FONT = ("system-ui", "sans-serif")
 LOOK = {
-    "theme": gr.themes.Soft(primary_hue="indigo", font=FONT, font_mono=("ui-monospace", "monospace")),
+    "theme": Soft(primary_hue="indigo", font=FONT, font_mono=("ui-monospace", "monospace")),
     # Without the padding a label would cover part of its picture.
     "css": ".gradio-container {max-width: 1100px !important; margin: auto; width: 100%}"
     ".image-container {padding-top: 2.5rem}",

@@ -102,7 +102,7 @@ def save_animation(
     frames = [np.repeat(frame, 3, axis=-1) if frame.shape[-1] == 1 else frame[..., :3] for frame in frames]
     # The codec needs sides of an even number of pixels.
     frames = [np.pad(frame, ((0, len(frame) % 2), (0, frame.shape[1] % 2), (0, 0)), mode="edge") for frame in frames]
-    imageio.imwrite(path, np.stack(frames), fps=1 / each, codec="libx264", macro_block_size=2)
+    imageio.imwrite(str(path), np.stack(frames), fps=1 / each, codec="libx264", macro_block_size=2)
 
 
 def load_image(path: StrPath) -> np.ndarray:
