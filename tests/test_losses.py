@@ -1,5 +1,7 @@
 """Each loss against numbers worked out by hand, in one shared contract."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -90,6 +92,8 @@ def test_round_trip(cls):
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(cls()))
     assert type(copy) is cls
     assert copy.get_config() == cls().get_config()
+    # An argument that the config leaves out would be lost on saving.
+    assert list(copy.get_config()) == list(inspect.signature(cls).parameters)
 
 
 @pytest.mark.parametrize("cls", [losses.KullbackLeibler, losses.ReverseKullbackLeibler])
@@ -129,3 +133,15 @@ def test_scores_are_higher_for_what_passes_for_real():
     np.testing.assert_array_equal(losses.NonSaturating().score(logits), logits)
     d2gan = losses.PerHead([losses.KullbackLeibler(), losses.ReverseKullbackLeibler()])
     np.testing.assert_array_equal(d2gan.score(logits), [[2.0, -3.0]])
+
+
+def test_a_loss_is_named_by_its_class():
+    class LSGAN2(losses.Hinge):
+        pass
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(losses, "LOSSES", {})
+        losses.register_loss(LSGAN2)
+        losses.register_loss(losses.NonSaturating)
+        assert list(losses.LOSSES) == ["lsgan2", "non_saturating"]
+    assert {case[0] for case in CASES} == set(losses.LOSSES.values())

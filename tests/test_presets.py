@@ -1,8 +1,11 @@
 import keras
 import numpy as np
 import pytest
+from commands import fails, invoke
 
+import keras_gan as kg
 from keras_gan import losses, presets, regularizers
+from keras_gan.networks import register_discriminator, register_generator
 
 
 @pytest.mark.parametrize("conditional", [False, True])
@@ -272,3 +275,52 @@ def test_every_setting_explains_itself():
     assert found["image_size"].values == "a whole number greater than 0, or none"
     assert "resnet" in found["discriminator"].values
     assert "penalty on real images" in found["r1"].meaning
+
+
+@pytest.mark.parametrize(
+    ("key", "explained"),
+    [
+        ("r1", ["r1"]),
+        ("generator-width", ["generator_width"]),
+        ("discriminator.width", ["discriminator_width"]),
+        ("width", ["generator_width", "discriminator_width"]),
+        ("discriminator_steps", ["discriminator_steps"]),
+    ],
+)
+def test_a_setting_is_explained_on_the_command_line(key, explained):
+    result = invoke("presets", "--explain", key)
+    assert result.exit_code == 0, result.output
+    assert [line for line in result.output.splitlines() if not line.startswith(" ")] == explained
+    assert "default " in result.output
+
+
+def test_all_settings_are_explained_on_the_command_line():
+    assert all(f"\n{key}\n" in "\n" + invoke("presets", "--explain").output for key in presets.Config().by_key())
+    fails(invoke("presets", "--explain", "widht"), 2, "unknown setting 'widht': did you mean width")
+
+
+def test_what_a_family_does_not_take_is_refused():
+    @register_discriminator()
+    def plain_discriminator(image_shape, num_classes=None):
+        return kg.networks.mlp_discriminator(image_shape, num_classes, units=(4,))
+
+    try:
+        gan = presets.build(presets.Config(discriminator="plain", precision="float32"), (8, 8, 1))
+        assert gan.discriminator.count_params() == 64 * 4 + 4 + 4 + 1
+        with pytest.raises(ValueError, match="discriminator_dropout is for mlp, dcgan, resnet, progressive, not plain"):
+            presets.Config(discriminator="plain", dropout=0.1)
+        # Of several members, those that take it have it.
+        assert presets.Config(discriminator="plain+mlp", dropout=0.1).discriminator.dropout == 0.1
+    finally:
+        del kg.networks.DISCRIMINATORS["plain"]
+    with pytest.raises(ValueError, match="plain must be called NAME_discriminator"):
+
+        @register_discriminator()
+        def plain(image_shape, num_classes):
+            pass
+
+    with pytest.raises(ValueError, match="arguments of plain_generator must be image_shape, num_classes, latent_dim"):
+
+        @register_generator()
+        def plain_generator(image_shape, latent_dim):
+            pass

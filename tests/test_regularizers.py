@@ -1,12 +1,15 @@
 """Penalties against analytic gradients, and their own gradients against finite differences."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import keras_gan as kg
 from keras_gan import regularizers
-from keras_gan.regularizers import REGULARIZERS, Scorer
+from keras_gan.regularizers import REGULARIZERS, Scorer, register_regularizer
 
 SEED = tf.constant([1, 2], "int64")
 ALL = [cls(2.0) for cls in REGULARIZERS.values()]
@@ -167,6 +170,8 @@ def test_round_trip(regularizer):
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(regularizer))
     assert type(copy) is type(regularizer)
     assert copy.get_config() == regularizer.get_config()
+    # An argument that the config leaves out would be lost on saving.
+    assert list(copy.get_config()) == list(inspect.signature(type(regularizer)).parameters)
 
 
 @pytest.mark.parametrize("cls", REGULARIZERS.values())
@@ -203,5 +208,22 @@ def test_each_batch_passes_the_discriminator_once():
         regularizer.penalty(scorer, real, fake, SEED)
     np.testing.assert_array_equal(scorer.logits(real), quadratic(real))
     np.testing.assert_allclose(scorer.gradient_norms(real)[:, 0], squared_norm(real), rtol=1e-5)
-    # And the points of the gradient penalty and of DRAGAN.
-    assert len(passes) == 4
+    # Penalties may judge other points beside the batches, but no samples twice.
+    assert not any(one is other for i, one in enumerate(passes) for other in passes[:i])
+    assert sum(each is real for each in passes) == sum(each is fake for each in passes) == 1
+
+
+def test_what_cannot_be_registered_is_said():
+    class Penalty(regularizers.R1):
+        name = "r1"
+
+    with pytest.raises(kg.UserError, match="Penalty needs another name: r1 is the name of R1"):
+        register_regularizer(Penalty)
+    with pytest.raises(kg.UserError, match="Nameless needs a name"):
+        register_regularizer(type("Nameless", (regularizers.R1,), {}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(REGULARIZERS, "dropout", regularizers.R1)
+        with pytest.raises(kg.UserError, match="a penalty has the name of a setting, dropout"):
+            kg.presets.Config()
+    # A notebook may run a cell twice.
+    assert register_regularizer(regularizers.R1) is regularizers.R1

@@ -240,14 +240,14 @@ def keys() -> dict[str, list[tuple[str, ...]]]:
     """Returns for each key the places in `Config` that it sets; there are two if it stands for both players."""
     own = [name for name in Config.model_fields if name not in Config.GROUPS and name != "penalties"]
     places: dict[str, list[tuple[str, ...]]] = {name: [(name,)] for name in own}
-    if taken := places.keys() & REGULARIZERS:
-        raise UserError(f"a penalty has the name of a setting, {taken.pop()}: give it another")
-    places |= {name: [("penalties", name)] for name in REGULARIZERS}
     for group, settings in Config.GROUPS.items():
         for field in settings.model_fields:
             places[settings.key(field)] = [(group, field)]
             if field != "name":
                 places.setdefault(field, []).append((group, field))
+    if taken := places.keys() & REGULARIZERS:
+        raise UserError(f"a penalty has the name of a setting, {taken.pop()}: give it another")
+    places |= {name: [("penalties", name)] for name in REGULARIZERS}
     return places
 
 
