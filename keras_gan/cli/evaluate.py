@@ -145,6 +145,6 @@ def _data(model, dataset, image_size):
     if test is None:
         test, train = datasets.split(train, 6)
         return train, test, ["one image in 6 stands for held-out ones, though the model was trained on it"]
-    if not run and held_out_from != "test split":
+    if not split and held_out_from != "test split":
         return train, test, [f"{held_out_from} is taken as held out: whether the model was trained on it is not known"]
     return train, test, []
