@@ -1,7 +1,9 @@
 """`callbacks.Checkpoint`: a run that was stopped and resumed is the run that was never stopped."""
 
 import contextlib
+import itertools
 import os
+import shutil
 import signal
 import zipfile
 
@@ -104,7 +106,7 @@ def _default_handler():
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def data(images):
     return kg.datasets.from_arrays(*images)
 
@@ -124,9 +126,9 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(make_gan, data, tmp_pat
 
     # Stopped in the middle of an epoch, between two, and in the middle of the last.
     history = {}
-    # Each stop compiles anew: all of them once are enough.
-    for stop in (8, 12, 23, 24) if case is conditional else (8, 24):
-        resumed = make()
+    # Each goes on from where the other was stopped. A stop takes its time: all of them once are enough.
+    stops = (8, 12, 23, 24) if case is conditional else (8, 24)
+    for stop, resumed in zip(stops, itertools.cycle([make(), make()])):
         between = stop % STEPS == 0
         extra = [] if between else [StopAt(stop, interrupt)]
         history |= train(resumed, data, tmp_path, epochs=stop // STEPS if between else 4, extra=extra)
@@ -188,13 +190,21 @@ def damage(path, how):
                 new.writestr(name, content)
 
 
-@pytest.mark.parametrize("how", ["truncated", "empty", "changed", "without its state"])
-def test_a_damaged_checkpoint_falls_back_to_the_one_before(make_gan, data, tmp_path, caplog, how):
-    whole = make_gan(3)
-    train(whole, data, tmp_path, epochs=2)
-    damage(tmp_path / "checkpoints" / "step-000000012.keras", how)
+@pytest.fixture(scope="module")
+def two_epochs(make_gan, data, tmp_path_factory):
+    """A model after two epochs, their checkpoints, and a model to resume them with."""
+    folder = tmp_path_factory.mktemp("two_epochs")
     keras.utils.set_random_seed(0)
-    resumed = make_gan(3)
+    whole = make_gan(3)
+    train(whole, data, folder, epochs=2)
+    return whole, folder, make_gan(3)
+
+
+@pytest.mark.parametrize("how", ["truncated", "empty", "changed", "without its state"])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(two_epochs, data, tmp_path, caplog, how):
+    whole, folder, resumed = two_epochs
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    damage(tmp_path / "checkpoints" / "step-000000012.keras", how)
     train(resumed, data, tmp_path, epochs=2)
     out = caplog.text
     assert len(caplog.records) == 1
@@ -250,25 +260,26 @@ def test_other_callbacks_may_end_the_epoch_that_was_broken_off(make_gan, data, t
         def on_epoch_end(self, epoch, logs=None):
             self.model.stop_training = True
 
-    train(make_gan(3), data, tmp_path, epochs=4, extra=[StopAt(8, interrupt)])
     gan = make_gan(3)
+    train(gan, data, tmp_path, epochs=4, extra=[StopAt(8, interrupt)])
     history = train(gan, data, tmp_path, epochs=4, extra=[Stop()])
     assert list(history) == [1]
     assert int(gan.step) == 12
 
 
 def test_a_time_limit_goes_on_counting(make_gan, data, tmp_path):
+    gan = make_gan(3)
+
     def limited(minutes, epochs):
         limit = TimeLimit(minutes)
-        gan = make_gan(3)
         train(gan, data, tmp_path, epochs, extra=[limit], stateful=[limit])
-        return limit, gan
+        return limit
 
-    first, _ = limited(60.0, 1)
+    first = limited(60.0, 1)
     assert first.elapsed > 0
-    second, _ = limited(60.0, 2)
+    second = limited(60.0, 2)
     assert 0 < second._before < first.elapsed
-    third, gan = limited(second._before, 9)
+    third = limited(second._before, 9)
     assert int(gan.step) == 13  # The limit was passed already: one step.
     assert third._before > 0
 
@@ -311,9 +322,7 @@ def test_a_history_is_cut_at_the_first_row_that_is_trained_again_or_not_whole(ma
     assert "val_" not in whole
     for content in (whole[:-5], whole + "3,0.5", whole + "3,0.1,0.2\n"):
         path.write_text(content)
-        resumed = make_gan(3)
-        Checkpoint(tmp_path / "checkpoints").restore(resumed)
-        train(resumed, data, tmp_path, epochs=4)
+        train(gan, data, tmp_path, epochs=4)
         lines = path.read_text().splitlines()
         assert [line.split(",")[0] for line in lines] == (
             ["epoch", "0", "1", "3"] if content == whole[:-5] else ["epoch", "0", "1", "2", "3"]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import fails, invoke
+from commands import SMALL, fails, invoke
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
-QUICK = ["--set", "precision=float32", "--preset", "mlp", "--epochs", "1"]
+QUICK = [*SMALL, "--epochs", "1", "--set", "epoch_steps=10"]
 
 
 def start(folder, *args):
@@ -24,7 +24,7 @@ def start(folder, *args):
 def process(tmp_path_factory):
     """The main path as a user has it: a folder, and what came of `train --conditional` in it."""
     folder = tmp_path_factory.mktemp("process")
-    return folder, start(folder, "train", "--conditional", *QUICK)
+    return folder, start(folder, "train", "--conditional", *SMALL, "--epochs", "1")
 
 
 @pytest.fixture(scope="module")
@@ -87,20 +87,20 @@ def test_runs_and_versions_are_numbered(run, tmp_path):
 
 
 def test_train_stops_by_time(run):
-    result = run("train", "--set", "precision=float32", "--preset", "mlp", "--minutes", "0.03")
+    result = run("train", *SMALL, "--minutes", "0.01")
     assert result.exit_code == 0, result.output
-    assert "of 0.03 minutes" in result.output
+    assert "of 0.01 minutes" in result.output
 
 
 def test_the_watch_may_end_the_training_or_warn_to_the_end(run):
-    sabotage = ["--set", "loss=wasserstein", "--set", "discriminator_learning_rate=0.05", "--watch"]
-    result = run("train", *QUICK, "--epochs", 3, *sabotage, "stop")
+    sabotage = ["--set", "loss=wasserstein", "--set", "discriminator_learning_rate=0.5", "--watch"]
+    result = run("train", *SMALL, "--epochs", 3, *sabotage, "stop")
     fails(result, 1, "the game is in trouble, diverged, so nothing was exported")
     assert not Path("saved_models").exists()
     assert "Step 250: diverged (" in result.output
     assert "Training ends here." in result.output
     assert len(Path("runs/digits-gan-001/history.csv").read_text().splitlines()) == 2
-    result = run("train", *QUICK, *sabotage, "warn")
+    result = run("train", *SMALL, "--epochs", 1, *sabotage, "warn")
     assert result.exit_code == 0, result.output
     assert "Warning: at the end the game was in trouble, diverged: look at the samples first" in result.output
     assert Path("saved_models").exists()

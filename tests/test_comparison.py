@@ -66,8 +66,8 @@ def run(**changes):
     return comparison.Run("small", config.by_key(), 200)
 
 
-def test_a_run_is_trained_and_measured_once(tmp_path, monkeypatch):
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+@pytest.mark.usefixtures("runs_in_process")
+def test_a_run_is_trained_and_measured_once(tmp_path):
     result = comparison.start(run(conditional=True), tmp_path)
     assert result["failure"] is None, (tmp_path / "log.txt").read_text()
     assert result["steps"] == 20
@@ -89,6 +89,7 @@ def test_a_run_that_fails_says_why_and_is_tried_again(tmp_path):
     assert not (tmp_path / "result.json").exists()
 
 
+@pytest.mark.usefixtures("runs_in_process")
 def test_images_that_no_split_holds_out_are_not_trained_on(tmp_path):
     data = kg.datasets.load("digits")
     for number, label in enumerate(data.labels[:600]):
@@ -102,6 +103,7 @@ def test_images_that_no_split_holds_out_are_not_trained_on(tmp_path):
     assert any("held-out images are few" in warning for warning in done["warnings"])
 
 
+@pytest.mark.usefixtures("runs_in_process")
 def test_pretrained_weights_are_loaded(tmp_path):
     config = presets.Config(**run().config)
     gan = presets.build(config, (8, 8, 1), 10, steps_per_epoch=250)

@@ -132,6 +132,11 @@ def test_resizing_crops_to_the_proportions_wanted():
     np.testing.assert_array_equal(resize(image, (4, 4)), np.full((4, 4, 1), 200))
 
 
+def test_images_are_resized_together_as_one_by_one():
+    images = np.random.default_rng(0).integers(0, 255, (3, 8, 6, 2), "uint8")
+    np.testing.assert_array_equal(resize(images, (9, 5)), [resize(image, (9, 5)) for image in images])
+
+
 def test_a_class_called_train_is_a_class(tmp_path):
     for name in ("train", "bus", "car"):
         write_images(tmp_path / name)

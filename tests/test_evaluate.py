@@ -8,24 +8,39 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from commands import fails, invoke
+from commands import SMALL, fails, invoke
 from PIL import Image
 
 import keras_gan as kg
+from keras_gan.metrics import features
+
+QUICK = ["train", "--conditional", *SMALL, "--set", "epoch_steps=20"]
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
-    arguments = ["train", "--conditional", "--preset", "mlp", "--epochs", "1", "--run-dir", folder / "run"]
-    result = invoke(*arguments, "--export-dir", folder / "saved")
+    result = invoke(*QUICK, "--epochs", 1, "--run-dir", folder / "run", "--export-dir", folder / "saved")
     assert result.exit_code == 0, result.output
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _classifiers(digits_cache, monkeypatch):
+    """How good those of CAS are is tested with the metrics."""
+    monkeypatch.setenv("KERAS_GAN_CACHE", str(digits_cache))
+    monkeypatch.setattr("keras_gan.metrics.evaluation.CAS_STEPS", 20)
+
+
 @pytest.fixture
-def evaluate(run, trained, monkeypatch):
-    monkeypatch.setenv("KERAS_GAN_CACHE", str(trained / "cache"))
+def _no_cas(monkeypatch):
+    """Classifiers of CAS that are not trained, for tests of other figures."""
+    make = lambda images, labels, num_classes, steps: features._classifier(images.shape[1:], num_classes)  # noqa: E731
+    monkeypatch.setattr("keras_gan.metrics.evaluation.train_classifier", make)
+
+
+@pytest.fixture
+def evaluate(run):
     return lambda *args: run("evaluate", *args)
 
 
@@ -56,6 +71,7 @@ def test_a_run_folder_is_measured_against_its_own_data(evaluate, trained):
         assert picture.size == (6 * 66 + 2, 10 * 66 + 2)
 
 
+@pytest.mark.usefixtures("_no_cas")
 def test_other_samples_and_the_same_again(evaluate, trained):
     """As many as real images, for figures of more depend on how many there are."""
     values = []
@@ -76,8 +92,9 @@ def extractor(features, **options):
     return keras.Model(inputs, [hidden, keras.layers.Dense(10, **options)(hidden)])
 
 
+@pytest.mark.usefixtures("_no_cas")
 def test_a_figure_that_cannot_be_had_costs_no_other(evaluate, trained):
-    extractor(400, activation="softmax").save("wide.keras")
+    extractor(300, activation="softmax").save("wide.keras")
     result = evaluate(trained / "run", "--extractor", "wide.keras", "--json", "x.json")
     assert result.exit_code == 0, result.output
     content = json.loads(Path("x.json").read_text())
@@ -88,10 +105,8 @@ def test_a_figure_that_cannot_be_had_costs_no_other(evaluate, trained):
     assert "coverage" in result.output
 
 
-def test_training_measures_its_samples_and_keeps_the_best(run, trained, monkeypatch):
-    monkeypatch.setenv("KERAS_GAN_CACHE", str(trained / "cache"))
-    quick = ["train", "--conditional", "--preset", "mlp", "--run-dir", "run", "--export-dir", "out"]
-    result = run(*quick, "--evaluate", "--epochs", 2)
+def test_training_measures_its_samples_and_keeps_the_best(run, trained):
+    result = run(*QUICK, "--run-dir", "run", "--export-dir", "out", "--evaluate", "--epochs", 2)
     assert result.exit_code == 0, result.output
     assert "best.keras, FCD" in result.output
     result = run("train", "--resume", "--run-dir", "run", "--epochs", 3)
@@ -102,7 +117,7 @@ def test_training_measures_its_samples_and_keeps_the_best(run, trained, monkeypa
     assert len(set(distances)) > 1
     assert all(distance > 0 for distance in distances)
     best = kg.export.load("run/checkpoints/best.keras")
-    assert int(best.step) == 250 * (1 + int(np.argmin(distances)))
+    assert int(best.step) == 20 * (1 + int(np.argmin(distances)))
     # Its metrics are no part of what a run is.
     shutil.copytree(trained / "run", "plain")
     result = run("train", "--resume", "--run-dir", "plain", "--evaluate", "--epochs", 2, "--export-dir", "out")
@@ -151,6 +166,7 @@ def test_mistakes(evaluate, trained, tmp_path):
     )
 
 
+@pytest.mark.usefixtures("_no_cas")
 def test_few_images_of_ones_own_are_measured_as_far_as_they_can(run, trained, tmp_path):
     data = kg.datasets.load("digits")
     for number in range(48):

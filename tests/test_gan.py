@@ -381,40 +381,39 @@ def test_one_optimizer_for_two_players_is_refused(make_gan):
         make_gan(compile_args={"regularizers": [kg.regularizers.R1(), kg.regularizers.R1()]})
 
 
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
+@pytest.mark.parametrize("compile_args", [{}, {"jit_compile": True}], ids=["graph", "xla"])
+def test_wrong_images_are_refused(make_gan, compile_args):
+    gan = make_gan(compile_args=compile_args)
+    for data, message in (
         (np.zeros((16, 9, 9, 1), "uint8"), r"take samples of shape \(8, 8, 1\), got \(9, 9, 1\)"),
         (np.zeros((16, 8, 8, 1), "int32"), "must be uint8 in"),
         (np.full((16, 8, 8, 1), 200.0, "float32"), "float images must be within -1 and 1"),
         (np.full((16, 8, 8, 1), np.nan, "float32"), "the data contain NaN"),
-    ],
-)
-def test_wrong_images_are_refused(make_gan, data, message):
-    for compile_args in ({}, {"jit_compile": True}):
+    ):
         for form in (data, batches(data), batches(data, np.zeros(16, "int64"))):
             with pytest.raises(ValueError, match=message) as raised:
-                make_gan(compile_args=compile_args).fit(form, verbose=0)
+                gan.fit(form, verbose=0)
             assert "\n" not in str(raised.value)
+    assert int(gan.step) == 0
 
 
-def test_wrong_labels_are_refused(make_gan, images):
+@pytest.mark.parametrize("compile_args", [{}, {"jit_compile": True}], ids=["graph", "xla"])
+def test_wrong_labels_are_refused(make_gan, images, compile_args):
+    gan = make_gan(3, compile_args=compile_args)
     with pytest.raises(ValueError, match="needs"):
-        make_gan(3).fit(batches(images[0]), verbose=0)
+        gan.fit(batches(images[0]), verbose=0)
     for labels in (images[1] + 1, images[1] - 1):
-        for compile_args in ({}, {"jit_compile": True}):
-            gan = make_gan(3, compile_args=compile_args)
+        for form in ((batches(images[0], labels),), (images[0], labels)):
             with pytest.raises(ValueError, match=r"^labels must be 0 to 2, as the networks are built$"):
-                gan.fit(batches(images[0], labels), verbose=0)
-            with pytest.raises(ValueError, match=r"^labels must be 0 to 2, as the networks are built$"):
-                gan.fit(images[0], labels, verbose=0)
+                gan.fit(*form, verbose=0)
     for labels in (
         images[1].astype("float32"),
         np.eye(4, dtype="float32")[images[1]],
         np.eye(3, dtype="int32")[images[1]],
     ):
         with pytest.raises(ValueError, match=r"labels must be int \(batch,\) or float \(batch, 3\)"):
-            make_gan(3).fit(batches(images[0], labels), verbose=0)
+            gan.fit(batches(images[0], labels), verbose=0)
+    assert int(gan.step) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Distances against closed forms and brute force; then what moves them, on real images."""
 
 import itertools
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -183,15 +184,19 @@ def test_bad_input_is_one_clear_line(call, message):
 
 
 @pytest.fixture(scope="module")
-def digits(tmp_path_factory):
+def digits(digits_cache):
     """Digits, held-out digits, and their classifier."""
     train, test = kg.datasets.load("digits"), kg.datasets.load("digits", split="test")
-    cache = tmp_path_factory.mktemp("cache")
-    first = metrics.dataset_classifier(train, cache)
-    again = metrics.dataset_classifier(train, cache)
-    assert first.hash == again.hash
-    assert len(list((cache / "extractors").iterdir())) == 1
-    return train, test, again
+    return train, test, metrics.dataset_classifier(train, digits_cache)
+
+
+def test_the_classifier_of_a_dataset_is_trained_once(digits, digits_cache, monkeypatch):
+    train, _, extractor = digits
+    assert extractor.hash == (digits_cache / "hash.txt").read_text()
+    monkeypatch.setattr("keras_gan.metrics.features.train_classifier", None)
+    assert metrics.dataset_classifier(train, digits_cache).hash == extractor.hash
+    (path,) = (digits_cache / "extractors").glob(f"*{train.fingerprint}*")
+    assert path == Path(extractor.path)
 
 
 def figures(digits, images, labels=None):

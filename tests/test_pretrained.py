@@ -7,7 +7,7 @@ from commands import fails
 import keras_gan as kg
 from keras_gan.training import load_pretrained
 
-QUICK = ["train", "--preset", "mlp", "--epochs", "1", "--export-dir", "out", "--set", "precision=float32"]
+QUICK = ["train", "--preset", "mlp", "--epochs", "1", "--set", "epoch_steps=5", "--export-dir", "out"]
 
 
 def build(num_classes, seed, **settings):
@@ -78,6 +78,7 @@ def test_on_the_command_line(run):
 
 def test_networks_grow_from_the_command_line(run):
     networks = ["generator=progressive", "discriminator=progressive", "generator_width=8", "discriminator_width=8"]
+    networks += ["epoch_steps=5"]
     quick = ["train", "--epochs", "1", "--export-dir", "out", *(part for each in networks for part in ("--set", each))]
     assert run(*quick, "--set", "image_size=9", "--run-dir", "small").exit_code == 0
     result = run(*quick, "--set", "image_size=18", "--set", "pretrained=small", "--run-dir", "large")

@@ -221,10 +221,19 @@ def real_server(root):
 needs_server = pytest.mark.skipif(not SERVER, reason="tensorflow_model_server is not on the PATH")
 
 
-@pytest.fixture(scope="module", params=["double", pytest.param("server", marks=needs_server)])
-def ports(request, models):
-    with (serving_double.serve if request.param == "double" else real_server)(models[0]) as found:
+@pytest.fixture(scope="module")
+def double(models):
+    with serving_double.serve(models[0]) as found:
         yield found
+
+
+@pytest.fixture(scope="module", params=["double", pytest.param("server", marks=needs_server)])
+def ports(request, models, double):
+    if request.param == "double":
+        yield double
+    else:
+        with real_server(models[0]) as found:
+            yield found
 
 
 @pytest.fixture(scope="module")
@@ -333,19 +342,20 @@ def test_a_mistake_over_rest_is_json(ports, body, code):
         assert set(json.load(answer)) == {"error"}
 
 
-def test_a_new_version_is_taken_up_and_an_old_one_can_be_asked_for(tmp_path):
-    gray_gan().export(tmp_path / "gray" / "1")
-    with serving_double.serve(tmp_path) as ports:
-        body = {"instances": [{"seed": 0, "label": 1}]}
-        assert post(ports, body, "gray:predict") == {"predictions": [GRAY]}
-        white = gray_gan()
-        bias = white.ema_generator.layers[-2].weights[-1]
-        bias.assign(keras.ops.full_like(bias, 100.0))
-        white.export(tmp_path / "gray" / "2")
-        assert post(ports, body, "gray:predict")["predictions"][0] == [[[255], [255]], [[255], [255]]]
-        assert post(ports, body, "gray/versions/1:predict") == {"predictions": [GRAY]}
-        shutil.move(tmp_path / "gray" / "2", tmp_path / "withdrawn")
-        assert post(ports, body, "gray:predict") == {"predictions": [GRAY]}
+def test_a_new_version_is_taken_up_and_an_old_one_can_be_asked_for(models, double, tmp_path):
+    root, _ = models
+    body = {"instances": [{"seed": 0, "label": 1}]}
+    assert post(double, body, "gray:predict") == {"predictions": [GRAY]}
+    white = gray_gan()
+    bias = white.ema_generator.layers[-2].weights[-1]
+    bias.assign(keras.ops.full_like(bias, 100.0))
+    white.export(root / "gray" / "2")
+    try:
+        assert post(double, body, "gray:predict")["predictions"][0] == [[[255], [255]], [[255], [255]]]
+        assert post(double, body, "gray/versions/1:predict") == {"predictions": [GRAY]}
+    finally:
+        shutil.move(root / "gray" / "2", tmp_path / "withdrawn")
+    assert post(double, body, "gray:predict") == {"predictions": [GRAY]}
 
 
 def test_a_thousand_requests_of_sixteen_clients(models, predict):

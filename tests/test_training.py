@@ -1,5 +1,6 @@
 """`keras_gan.training`: one session for the command line, `compare` and Python."""
 
+import functools
 import json
 import signal
 import threading
@@ -41,8 +42,9 @@ class StopAt(keras.callbacks.Callback):
             signal.raise_signal(signal.SIGTERM)
 
 
-def test_the_command_line_compare_and_python_train_the_same_bits(tmp_path, monkeypatch):
+def test_the_command_line_compare_and_python_train_the_same_bits(tmp_path, monkeypatch, digits_cache):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KERAS_GAN_CACHE", str(digits_cache))
     settings = {**SMALL, "conditional": True, "lecam": 0.1, "augmentation": "translation"}
     session = kg.train("dcgan", epochs=2, run_dir="python", **settings)
     given = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
@@ -76,7 +78,8 @@ def test_a_session_is_a_model_a_folder_and_a_history(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("again", ["the same object", "another object"])
-def test_a_stopped_session_goes_on_as_if_it_never_was(tmp_path, again):
+def test_a_stopped_session_goes_on_as_if_it_never_was(tmp_path, again, monkeypatch):
+    monkeypatch.setattr(kg.callbacks, "HealthMonitor", functools.partial(kg.callbacks.HealthMonitor, every=5))
     whole = kg.train("dcgan", FEW, epochs=3, run_dir=tmp_path / "whole", **SMALL)
     config = presets.dcgan().replace(epochs=3, minutes=None, **SMALL)
     data = kg.datasets.from_arrays(*FEW)
@@ -91,6 +94,7 @@ def test_a_stopped_session_goes_on_as_if_it_never_was(tmp_path, again):
     name = "checkpoints/step-000000018.keras"
     assert_same(whole.folder / name, session.folder / name)
     assert whole.history == session.history
+    assert all(row["coverage"] is not None for row in session.history)
 
 
 def test_a_run_is_resumed_with_more_epochs(tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_gan.datasets.images import ImageDataset, NoSuchSplit, from_arrays
-from keras_gan.datasets.resizing import Size, resize_all
+from keras_gan.datasets.resizing import Size, resize
 
 
 def load_digits(split: str, size: Size) -> ImageDataset:
@@ -15,4 +15,4 @@ def load_digits(split: str, size: Size) -> ImageDataset:
     images = np.round(data.images * (255.0 / 16.0)).astype("uint8")[..., np.newaxis]
     test = np.arange(len(images)) % 6 == 5
     rows = test if split == "test" else ~test
-    return from_arrays(resize_all(images[rows], size), data.target[rows].astype("int64"), name="digits")
+    return from_arrays(resize(images[rows], size), data.target[rows].astype("int64"), name="digits")

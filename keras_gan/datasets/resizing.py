@@ -1,6 +1,5 @@
 """Resizes images."""
 
-import numpy as np
 import tensorflow as tf
 
 from keras_gan.types import Tensor
@@ -9,15 +8,14 @@ from keras_gan.types import Tensor
 Size = tuple[int, int] | None
 
 
-def resize_all(images: np.ndarray, size: Size) -> np.ndarray:
-    return images if size is None else np.stack([resize(image, size) for image in images])
-
-
 def resize(image: Tensor, size: Size) -> Tensor:
-    """Resizes the largest centred crop that has the wanted proportions, with antialiasing; uint8 in, uint8 out."""
+    """Resizes the largest centred crop that has the wanted proportions, with antialiasing; uint8 in, uint8 out.
+
+    Takes an image `(height, width, channels)`, or several of one size, `(N, height, width, channels)`.
+    """
     if size is None:
         return image
-    height, width = tf.unstack(tf.cast(tf.shape(image)[:2], "float32"))
+    height, width = tf.unstack(tf.cast(tf.shape(image)[-3:-1], "float32"))
     scale = tf.minimum(height / size[0], width / size[1])
     crop = [tf.cast(tf.maximum(1.0, tf.round(scale * s)), "int32") for s in size]
     image = tf.image.resize_with_crop_or_pad(image, *crop)

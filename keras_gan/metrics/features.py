@@ -185,6 +185,7 @@ def train_classifier(
         schedule = keras.optimizers.schedules.CosineDecay(1e-5, steps, warmup_target=2e-3, warmup_steps=steps // 10)
         model = keras.Model(network.input, network.outputs[1])
         model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy")
+        model.optimizer.build(model.trainable_variables)  # Or TensorFlow traces the step twice.
         data = datasets.from_arrays(images, labels).batches(batch, seed).take(steps)
         model.fit(data.map(lambda x, y: (sampling.to_float(x), y)), verbose=0, shuffle=False)
     return network
