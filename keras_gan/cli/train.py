@@ -24,11 +24,7 @@ from keras_gan.cli.common import check_writable, echo_settings, load_tensorflow,
 @click.option("--batch-size", type=click.IntRange(min=1), help="Images in each step.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the weights, the noise and the order of the data.")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Run folder.  [default: runs/DATASET-(C)GAN-NNN]")
-@click.option(
-    "--export-dir",
-    type=click.Path(path_type=Path),
-    help="Folder that gets the SavedModel as its next version.  [default: saved_models/DATASET-(C)GAN]",
-)
+@click.option("--export-dir", type=click.Path(), help="Gets the next version.  [default: saved_models/DATASET-(C)GAN]")
 @click.option("--resume", is_flag=True, help="Go on with the run in --run-dir as if it had never stopped.")
 @click.option("--allow-changes", is_flag=True, help="Resume with other settings than the run had.")
 @click.option(
@@ -48,10 +44,7 @@ from keras_gan.cli.common import check_writable, echo_settings, load_tensorflow,
     help="At collapse and other troubles: warn, stop, or go back with lower learning rates.  [default: warn]",
 )
 @click.option(
-    "--deterministic",
-    is_flag=True,
-    default=None,
-    help="With --epochs: the same seed gives the same bits on the same machine; slower.",
+    "--deterministic", is_flag=True, default=None, help="With --epochs: same seed, same machine, same bits; slower."
 )
 @click.option(
     "--set",
@@ -81,7 +74,6 @@ def train(
     from keras_gan import presets
     from keras_gan.training import Options, Session, chosen_config, chosen_options, runs
 
-    given["export_dir"] = given["export_dir"] and str(given["export_dir"])
     kept = {key: given.pop(key) for key in Options.model_fields if key in given}
     with contextlib.ExitStack() as held:
         with usage_errors():
