@@ -371,6 +371,18 @@ def test_networks_that_do_not_fit_are_refused():
             kg.GAN(*small, seed=seed)
 
 
+def test_what_is_not_said_is_as_the_documentation_has_it():
+    gan = kg.GAN(*networks_for((8, 8, 1)))
+    gan.compile()
+    for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
+        assert type(optimizer) is keras.optimizers.Adam
+        rates = [float(rate) for rate in (optimizer.learning_rate, optimizer.beta_1, optimizer.beta_2)]
+        assert rates == pytest.approx([2e-3, 0.0, 0.99])
+    assert type(gan.adversarial_loss) is kg.losses.NonSaturating
+    assert [regularizer.get_config() for regularizer in gan.regularizers] == [kg.regularizers.R1(0.3).get_config()]
+    assert gan.discriminator_steps == 1
+
+
 def test_one_optimizer_for_two_players_is_refused(make_gan):
     adam = keras.optimizers.Adam()
     with pytest.raises(ValueError, match="must be two objects"):

@@ -67,7 +67,7 @@ def test_the_label_changes_the_picture_and_the_logit(family):
 )
 def test_any_pairing_trains(generator, discriminator, num_classes, images):
     gan = GAN(FAMILIES[generator][0]((8, 8, 1), num_classes), FAMILIES[discriminator][1]((8, 8, 1), num_classes))
-    gan.compile()
+    gan.compile(run_eagerly=True)  # Quicker for two steps; each family is compiled below.
     history = gan.fit(*images, batch_size=32, verbose=0).history
     assert np.isfinite(history["g_loss"]).all()
 
@@ -125,12 +125,12 @@ def test_spectral_normalization_bounds_every_kernel_while_training(family, image
     discriminator = FAMILIES[family][1]((8, 8, 1), 3, spectral_normalization=True, dropout=0.2)
     kernels = normalized_layers(discriminator)
     gan = GAN(FAMILIES[family][0]((8, 8, 1), 3), discriminator)
-    gan.compile(regularizers=[])
+    gan.compile(keras.optimizers.SGD(1e-3), regularizers=[])
     before = [np.array(layer.vector) for layer in kernels]
     assert np.isfinite(gan.fit(*images, batch_size=32, verbose=0).history["d_loss"]).all()
     assert all((np.array(layer.vector) != old).any() for layer, old in zip(kernels, before))
     for layer in kernels:
-        largest = np.linalg.svd(np.reshape(layer.layer.kernel, (-1, layer.layer.kernel.shape[-1])))[1][0]
+        largest = np.linalg.norm(np.reshape(layer.layer.kernel, (-1, layer.layer.kernel.shape[-1])), 2)
         # One iteration a step follows a kernel that moves, from a random vector on.
         assert largest / float(layer.sigma()) < 1.5
 
