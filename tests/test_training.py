@@ -1,6 +1,5 @@
 """`keras_gan.training`: one session for the command line, `compare` and Python."""
 
-import functools
 import json
 import signal
 import threading
@@ -77,24 +76,21 @@ def test_a_session_is_a_model_a_folder_and_a_history(tmp_path, monkeypatch):
     )
 
 
-@pytest.mark.parametrize("again", ["the same object", "another object"])
-def test_a_stopped_session_goes_on_as_if_it_never_was(tmp_path, again, monkeypatch):
-    monkeypatch.setattr(kg.callbacks, "HealthMonitor", functools.partial(kg.callbacks.HealthMonitor, every=5))
+def test_a_stopped_session_goes_on_as_if_it_never_was(tmp_path):
     whole = kg.train("dcgan", FEW, epochs=3, run_dir=tmp_path / "whole", **SMALL)
     config = presets.dcgan().replace(epochs=3, minutes=None, **SMALL)
     data = kg.datasets.from_arrays(*FEW)
     session = Session(config, tmp_path / "run", data)
-    for step in (4, 9):
+    for step in (4, 9, 14):
         with pytest.raises(kg.callbacks.Interrupted):
             session.train([StopAt(step)])
         assert int(session.model.step) == step
-        if again == "another object":
+        if step == 9:  # The others go on with the same object.
             session = Session(None, tmp_path / "run", data, resume=True)
     session.train()
     name = "checkpoints/step-000000018.keras"
     assert_same(whole.folder / name, session.folder / name)
     assert whole.history == session.history
-    assert all(row["coverage"] is not None for row in session.history)
 
 
 def test_a_run_is_resumed_with_more_epochs(tmp_path):
