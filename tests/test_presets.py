@@ -297,6 +297,7 @@ def test_a_setting_is_explained_on_the_command_line(key, explained):
 def test_all_settings_are_explained_on_the_command_line():
     assert all(f"\n{key}\n" in "\n" + invoke("presets", "--explain").output for key in presets.Config().by_key())
     fails(invoke("presets", "--explain", "widht"), 2, "unknown setting 'widht': did you mean width")
+    fails(invoke("presets", "--explain", ""), 2, "setting: a name is missing")
 
 
 def test_what_a_family_does_not_take_is_refused():

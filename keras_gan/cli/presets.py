@@ -18,7 +18,7 @@ def presets(explain: str | None) -> None:
     load_tensorflow()
     from keras_gan.presets import PRESETS
 
-    if explain:
+    if explain is not None:
         with usage_errors():
             _explain(explain.replace("-", "_").replace(".", "_"))
         return
