@@ -197,8 +197,9 @@ class Session:
                     f"{int(self.model.step):,}",
                 )
                 return self
+            # Before what follows, which takes a folder without a record for one that was deleted.
+            self.record.write(folder)
             with _told(folder, folder):
-                self.record.write(folder)
                 if not self._is_over:
                     # A model of an earlier end must not pass for the end of this training; its checkpoint holds it too.
                     (folder / "model.keras").unlink(missing_ok=True)
