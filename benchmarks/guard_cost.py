@@ -46,8 +46,9 @@ def compiled_step(preset, update):
 
 @click.command()
 @click.option("--rounds", default=24, show_default=True)
-def main(rounds):
-    for preset in ("dcgan", "mlp"):
+@click.option("--preset", "names", multiple=True, default=("dcgan", "mlp"), show_default=True)
+def main(rounds, names):
+    for preset in names:
         steps = [compiled_step(preset, update) for update in (unguarded, unguarded, GUARDED)]
         times = []
         for _ in range(rounds):
@@ -56,6 +57,7 @@ def main(rounds):
                 start = time.perf_counter()
                 for _ in range(15):
                     steps[index]()
+                tf.test.experimental.sync_devices()
                 times[-1][index] = (time.perf_counter() - start) / 15
         _, noise, guarded = (statistics.median(row[i] / row[0] for row in times) for i in range(3))
         milliseconds = 1e3 * statistics.median(row[0] for row in times)

@@ -18,6 +18,7 @@ import click
 import keras
 import numpy as np
 import psutil
+import tensorflow as tf
 from keras import ops
 
 from keras_gan import callbacks, datasets, presets
@@ -40,7 +41,11 @@ class Memory(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.megabytes.append(psutil.Process().memory_info().rss / 2**20)
         if (epoch + 1) % 4 == 0:
-            print(f"step {int(self.model.step):5,}  {self.megabytes[-1]:8.1f} MiB", flush=True)
+            gpu = ""
+            if tf.config.list_physical_devices("GPU"):
+                used = tf.config.experimental.get_memory_info("GPU:0")["current"]
+                gpu = f"  GPU {used / 2**20:8.1f} MiB"
+            print(f"step {int(self.model.step):5,}  {self.megabytes[-1]:8.1f} MiB{gpu}", flush=True)
 
 
 @click.command()
