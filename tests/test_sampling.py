@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 from same import same_images
 
 from keras_gan.export import SavedGAN
@@ -17,6 +18,13 @@ class Mirror:
 
 def latents(*seeds):
     return latents_of_seeds(np.array(seeds, "int64"), 6, np.float32(np.inf)).numpy()
+
+
+def test_the_loop_over_seeds_stays_off_the_gpu():
+    graph = latents_of_seeds.get_concrete_function(tf.TensorSpec((None,), tf.int64), 6, tf.TensorSpec(())).graph
+    loops = [operation for operation in graph.get_operations() if "While" in operation.type]
+    assert loops
+    assert all("CPU:0" in operation.device for operation in loops)
 
 
 def test_circle_goes_through_both_ends_and_comes_back():
