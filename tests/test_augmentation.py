@@ -92,11 +92,8 @@ def test_wrong_arguments_are_refused():
 
 def test_a_gan_trains_through_it_and_keeps_its_probability(images, tmp_path, make_gan):
     augmentation = Augmentation(probability=0.3)
-    gan = make_gan(
-        num_classes=3,
-        augmentation=augmentation,
-        compile_args={"regularizers": [kg.regularizers.R1(0.1), kg.regularizers.LeCam(0.1)]},
-    )
+    regularizers = [kg.regularizers.R1(0.1), kg.regularizers.LeCam(0.1)]
+    gan = make_gan(num_classes=3, augmentation=augmentation, compile_args={"regularizers": regularizers})
     augmentation.probability.assign(0.4)
     assert np.isfinite(gan.fit(*images, batch_size=32, verbose=0).history["d_loss"]).all()
     gan.save(tmp_path / "gan.keras")
@@ -114,7 +111,8 @@ def test_a_gan_trains_through_it_and_keeps_its_probability(images, tmp_path, mak
 @pytest.mark.parametrize("sure", [True, False])
 def test_the_probability_follows_the_discriminator(sure, images, make_gan):
     gan = make_gan(
-        augmentation=Augmentation(probability=0.4), compile_args={"discriminator_optimizer": keras.optimizers.SGD(0.0)}
+        augmentation=Augmentation(("contrast",), probability=0.4),
+        compile_args={"discriminator_optimizer": keras.optimizers.SGD(0.0)},
     )
     # Of brightness alone, which tells the dark images from the fakes; or the same logit for all.
     kernel = gan.discriminator.get_layer("dense_1").kernel
@@ -138,7 +136,7 @@ def test_a_rollback_at_the_same_step_is_no_trouble(images, make_gan):
         def on_train_batch_end(self, batch, logs=None):
             self.model.reset_metrics()
 
-    gan = make_gan(augmentation=Augmentation(probability=0.5))
+    gan = make_gan(augmentation=Augmentation(("contrast",), probability=0.5), compile_args={"run_eagerly": True})
     watch = kg.callbacks.HealthMonitor(images[0], every=1)
     gan.fit(images[0], verbose=0, callbacks=[Reset(), kg.callbacks.AdaptiveAugmentation(every=1), watch])
     assert float(gan.augmentation.probability) == 0.5

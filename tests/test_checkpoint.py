@@ -144,10 +144,31 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(make_gan, data, tmp_pat
     assert (tmp_path / "history.csv").read_text() == (tmp_path / "whole" / "history.csv").read_text()
 
 
-def test_a_model_that_is_loaded_from_a_checkpoint_is_the_model(make_gan, data, tmp_path):
-    gan = make_gan(3)
-    train(gan, data, tmp_path, epochs=1)
-    assert_same(gan, keras.saving.load_model(tmp_path / "checkpoints" / "step-000000006.keras"))
+@pytest.fixture(scope="module")
+def models(make_gan, data, tmp_path_factory):
+    """A model after two epochs, their folder, and a model to go on with, wherever it stands."""
+    folder = tmp_path_factory.mktemp("two_epochs")
+    keras.utils.set_random_seed(0)
+    whole = make_gan(3)
+    train(whole, data, folder, epochs=2)
+    return whole, folder, make_gan(3)
+
+
+@pytest.fixture
+def two_epochs(models, tmp_path):
+    """The first of the models; the folder of its two epochs is copied to `tmp_path`."""
+    shutil.copytree(models[1], tmp_path, dirs_exist_ok=True)
+    return models[0]
+
+
+@pytest.fixture
+def resumed(models, two_epochs):
+    """A model to go on with after the two epochs."""
+    return models[2]
+
+
+def test_a_model_that_is_loaded_from_a_checkpoint_is_the_model(two_epochs, tmp_path):
+    assert_same(two_epochs, keras.saving.load_model(tmp_path / "checkpoints" / "step-000000012.keras"))
 
 
 def names(folder):
@@ -173,10 +194,10 @@ def test_the_last_and_the_best_are_kept(make_gan, data, tmp_path):
     assert int(keras.saving.load_model(tmp_path / "checkpoints" / "best.keras").step) == 36
 
 
-def test_checkpoints_within_an_epoch(make_gan, data, tmp_path):
-    train(make_gan(3), data, tmp_path, epochs=1, every_steps=2, keep=9)
-    assert names(tmp_path) == [f"step-{step:09d}.keras" for step in (0, 2, 4, 6)]
-    assert checkpoints.read_state(tmp_path / "checkpoints" / "step-000000004.keras")["batch"] == 4
+def test_checkpoints_within_an_epoch(resumed, data, tmp_path):
+    train(resumed, data, tmp_path, epochs=3, every_steps=2, keep=9)
+    assert names(tmp_path) == [f"step-{step:09d}.keras" for step in (0, 6, 12, 14, 16, 18)]
+    assert checkpoints.read_state(tmp_path / "checkpoints" / "step-000000016.keras")["batch"] == 4
 
 
 def damage(path, how):
@@ -196,97 +217,80 @@ def damage(path, how):
                 new.writestr(name, content)
 
 
-@pytest.fixture(scope="module")
-def two_epochs(make_gan, data, tmp_path_factory):
-    """A model after two epochs, their checkpoints, and a model to resume them with."""
-    folder = tmp_path_factory.mktemp("two_epochs")
-    keras.utils.set_random_seed(0)
-    whole = make_gan(3)
-    train(whole, data, folder, epochs=2)
-    return whole, folder, make_gan(3)
-
-
 @pytest.mark.parametrize("how", ["truncated", "empty", "changed", "without its state"])
-def test_a_damaged_checkpoint_falls_back_to_the_one_before(two_epochs, data, tmp_path, caplog, how):
-    whole, folder, resumed = two_epochs
-    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(two_epochs, resumed, data, tmp_path, caplog, how):
     damage(tmp_path / "checkpoints" / "step-000000012.keras", how)
     train(resumed, data, tmp_path, epochs=2)
     out = caplog.text
     assert len(caplog.records) == 1
     assert "step-000000012.keras" in out
     assert "taking the one before" in out
-    assert_same(whole, resumed)
+    assert_same(two_epochs, resumed)
     assert names(tmp_path) == [
         f"step-{step:09d}.{end}" for step, end in ((0, "keras"), (6, "keras"), (12, "damaged"), (12, "keras"))
     ]
 
 
-def test_when_no_checkpoint_can_be_read_nothing_is_touched(make_gan, data, tmp_path):
-    train(make_gan(3), data, tmp_path, epochs=1)
+def test_when_no_checkpoint_can_be_read_nothing_is_touched(resumed, data, tmp_path):
     for path in (tmp_path / "checkpoints").iterdir():
         damage(path, "truncated")
     before = names(tmp_path)
-    with pytest.raises(ValueError, match="none of the 2 checkpoints"):
-        train(make_gan(3), data, tmp_path, epochs=2)
+    with pytest.raises(ValueError, match="none of the 3 checkpoints"):
+        train(resumed, data, tmp_path, epochs=3)
     assert names(tmp_path) == before
 
 
+@pytest.mark.usefixtures("two_epochs")
 def test_a_checkpoint_of_other_networks_is_refused(make_gan, data, tmp_path):
-    train(make_gan(3), data, tmp_path, epochs=1)
     with pytest.raises(ValueError, match="is of other networks or optimizers"):
         train(make_gan(3, family="dcgan"), data, tmp_path, epochs=2)
 
 
+@pytest.mark.usefixtures("two_epochs")
 def test_another_trainings_checkpoints_are_not_overwritten(make_gan, data, tmp_path):
-    train(make_gan(3), data, tmp_path, epochs=1)
     with pytest.raises(ValueError, match="holds checkpoints of another training"):
         make_gan(3).fit(data.batches(8), steps_per_epoch=2, verbose=0, callbacks=[Checkpoint(tmp_path / "checkpoints")])
 
 
-def test_a_failed_write_leaves_the_old_checkpoint_and_no_rest(make_gan, data, tmp_path, monkeypatch):
-    gan = make_gan(3)
-    train(gan, data, tmp_path, epochs=1)
-    path = tmp_path / "checkpoints" / "step-000000006.keras"
+def test_a_failed_write_leaves_the_old_checkpoint_and_no_rest(resumed, data, tmp_path, monkeypatch):
+    path = tmp_path / "checkpoints" / "step-000000012.keras"
     content = path.read_bytes()
 
     def fail(path):
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(gan, "save", fail)
+    before = names(tmp_path)
+    monkeypatch.setattr(resumed, "save", fail)
     with pytest.raises(OSError, match=r"cannot write the checkpoint .*: No space left on device"):
-        train(gan, data, tmp_path, epochs=2)
+        train(resumed, data, tmp_path, epochs=3)
     assert path.read_bytes() == content
-    assert names(tmp_path) == ["step-000000000.keras", "step-000000006.keras"]
+    assert names(tmp_path) == before
 
 
-def test_other_callbacks_may_end_the_epoch_that_was_broken_off(make_gan, data, tmp_path):
+def test_other_callbacks_may_end_the_epoch_that_was_broken_off(resumed, data, tmp_path):
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             self.model.stop_training = True
 
-    gan = make_gan(3)
-    train(gan, data, tmp_path, epochs=4, extra=[StopAt(8, interrupt)])
-    history = train(gan, data, tmp_path, epochs=4, extra=[Stop()])
-    assert list(history) == [1]
-    assert int(gan.step) == 12
+    train(resumed, data, tmp_path, epochs=5, extra=[StopAt(14, interrupt)])
+    history = train(resumed, data, tmp_path, epochs=5, extra=[Stop()])
+    assert list(history) == [2]
+    assert int(resumed.step) == 18
 
 
-def test_a_time_limit_goes_on_counting(make_gan, data, tmp_path):
-    gan = make_gan(3)
-
+def test_a_time_limit_goes_on_counting(resumed, data, tmp_path):
     def limited(minutes, epochs):
         limit = TimeLimit(minutes)
-        train(gan, data, tmp_path, epochs, extra=[limit], stateful=[limit])
+        train(resumed, data, tmp_path, epochs, extra=[limit], stateful=[limit])
         return limit
 
-    first = limited(60.0, 1)
+    first = limited(60.0, 3)
     assert first.elapsed > 0
-    second = limited(60.0, 2)
+    second = limited(60.0, 4)
     assert 0 < second._before < first.elapsed
     third = limited(second._before, 9)
-    assert int(gan.step) == 13  # The limit was passed already: one step.
+    assert int(resumed.step) == 25  # The limit was passed already: one step.
     assert third._before > 0
 
 
@@ -320,19 +324,17 @@ def test_wrong_arguments_are_refused(tmp_path):
             Checkpoint(tmp_path, **kwargs)
 
 
-def test_a_history_is_cut_at_the_first_row_that_is_trained_again_or_not_whole(make_gan, data, tmp_path):
-    gan = make_gan(3)
-    train(gan, data, tmp_path, epochs=3)
+def test_a_history_is_cut_at_the_first_row_that_is_trained_again_or_not_whole(resumed, data, tmp_path):
     path = tmp_path / "history.csv"
     whole = path.read_text()
     assert "val_" not in whole
-    for content in (whole[:-5], whole + "3,0.5", whole + "3,0.1,0.2\n"):
+    for content in (whole[:-5], whole + "2,0.5", whole + "2,0.1,0.2\n"):
         path.write_text(content)
-        train(gan, data, tmp_path, epochs=4)
+        train(resumed, data, tmp_path, epochs=3)
         lines = path.read_text().splitlines()
         assert [line.split(",")[0] for line in lines] == (
-            ["epoch", "0", "1", "3"] if content == whole[:-5] else ["epoch", "0", "1", "2", "3"]
+            ["epoch", "0", "2"] if content == whole[:-5] else ["epoch", "0", "1", "2"]
         )
         path.write_text(whole)
-        for file in (tmp_path / "checkpoints").glob("step-000000024.keras"):
+        for file in (tmp_path / "checkpoints").glob("step-000000018.keras"):
             file.unlink()

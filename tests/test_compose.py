@@ -137,7 +137,12 @@ COMBINATIONS = {
 def test_round_trip_and_exact_training_after_it(name, num_classes, images, tmp_path):
     gan = kg.GAN(*COMBINATIONS[name](num_classes), seed=1)
     heads = gan.discriminator.outputs[0].shape[-1]
-    gan.compile(loss=kg.losses.PerHead([kg.losses.Relativistic()] * heads))
+    optimizers = [keras.optimizers.SGD(2e-3, momentum=0.5) for _ in range(2)]
+    gan.compile(
+        *optimizers,
+        loss=kg.losses.PerHead([kg.losses.Relativistic()] * heads),
+        regularizers=[kg.regularizers.R1()] if "packed" in name else [],  # Of an ensemble: above.
+    )
     data = images if num_classes else images[:1]
     gan.fit(*data, batch_size=16, verbose=0, shuffle=False)
     gan.save(tmp_path / "gan.keras")

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 
@@ -27,9 +28,14 @@ def trained(tmp_path_factory):
     return gan, folder
 
 
-def test_signatures(trained):
-    _, folder = trained
-    signatures = tf.saved_model.load(str(folder)).signatures
+@pytest.fixture(scope="module")
+def loaded(trained):
+    """The SavedModel, as TensorFlow loads it."""
+    return tf.saved_model.load(str(trained[1]))
+
+
+def test_signatures(loaded):
+    signatures = loaded.signatures
     assert set(signatures) == {
         "serving_default",
         "generate",
@@ -83,18 +89,17 @@ def test_every_variable_is_written_once(trained):
     assert sorted(kept) == sorted(tuple(w.shape) for w in gan.ema_generator.weights + gan.discriminator.weights)
 
 
-def test_png_decodes_to_the_image(trained):
-    _, folder = trained
-    signatures = tf.saved_model.load(str(folder)).signatures
+def test_png_decodes_to_the_image(loaded):
+    signatures = loaded.signatures
     request = {"seed": tf.constant([3, 4], tf.int64), "label": tf.constant([0, 2], tf.int64)}
     images = signatures["generate"](**request)["image"]
     for data, image in zip(signatures["generate_png"](**request)["image_bytes"], images):
         np.testing.assert_array_equal(tf.io.decode_png(data), image)
 
 
-def test_discriminate_and_latents_agree_with_the_networks(trained):
-    gan, folder = trained
-    signatures = tf.saved_model.load(str(folder)).signatures
+def test_discriminate_and_latents_agree_with_the_networks(trained, loaded):
+    gan, _ = trained
+    signatures = loaded.signatures
     latents = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
     label = tf.constant([0, 1, 2, 0, 1], tf.int64)
     image = signatures["generate_from_latents"](latents=tf.constant(latents), label=label)["image"]
@@ -107,11 +112,9 @@ def test_discriminate_and_latents_agree_with_the_networks(trained):
 
 
 @pytest.mark.parametrize("label", [3, -1])
-def test_a_label_out_of_range_is_an_error_not_a_picture(trained, label):
-    _, folder = trained
-    model = tf.saved_model.load(str(folder))
+def test_a_label_out_of_range_is_an_error_not_a_picture(loaded, label):
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"label must be in \[0, 3\)"):
-        model.signatures["serving_default"](seed=tf.constant([0], tf.int64), label=tf.constant([label], tf.int64))
+        loaded.signatures["serving_default"](seed=tf.constant([0], tf.int64), label=tf.constant([label], tf.int64))
 
 
 def test_saved_gan_samples_as_the_model_does(trained):
@@ -127,10 +130,10 @@ def test_saved_gan_samples_as_the_model_does(trained):
 
 
 def test_the_last_version_is_taken(trained, tmp_path):
-    gan, _ = trained
+    _, folder = trained
     assert next_version(tmp_path / "x") == tmp_path / "x" / "1"
     for number in ("2", "10"):
-        gan.export(tmp_path / "x" / number)
+        shutil.copytree(folder, tmp_path / "x" / number)
     assert next_version(tmp_path / "x") == tmp_path / "x" / "11"
     (tmp_path / "x" / "2" / "saved_model.pb").write_bytes(b"broken")
     SavedGAN(tmp_path / "x").generate(1)
@@ -181,7 +184,7 @@ def test_load_takes_any_form_and_refuses_others(trained, tmp_path, caplog):
     (tmp_path / "broken.keras").write_bytes(b"broken")
     with pytest.raises(ValueError, match="or an incomplete one"):
         load(tmp_path / "broken.keras")
-    gan.export(tmp_path / "damaged" / "1")
+    shutil.copytree(folder, tmp_path / "damaged" / "1")
     (tmp_path / "damaged" / "1" / "saved_model.pb").write_bytes(b"damaged")
     with pytest.raises(ValueError, match="incomplete or damaged"):
         load(tmp_path / "damaged")

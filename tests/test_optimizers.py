@@ -131,7 +131,9 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras_gan as kg
 with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-    gan = kg.GAN(*kg.networks.mlp((8, 8, 1), latent_dim=4), seed=1)
+    networks = kg.networks.mlp_generator, kg.networks.mlp_discriminator
+    generator, discriminator = [make((8, 8, 1), units=(8,)) for make in networks]
+    gan = kg.GAN(generator, discriminator, seed=1)
     gan.compile(regularizers=[])
 images = np.random.default_rng(0).uniform(-1, 1, (16, 8, 8, 1)).astype("float32")
 gan.train_on_batch(images)
