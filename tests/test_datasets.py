@@ -300,3 +300,71 @@ def test_held_out_images_of_another_kind_are_refused(tmp_path, mode, folder, mes
     write_images(tmp_path / "data" / folder, mode=mode)
     with pytest.raises(ValueError, match=message):
         datasets.load_held_out(datasets.load(str(tmp_path / "data")), str(tmp_path / "data"))
+
+
+def test_folders_that_are_no_classes_are_left_out_and_said(tmp_path, caplog):
+    write_images(tmp_path / "cats")
+    write_images(tmp_path / "dogs")
+    for name in ("empty", "notes", "__MACOSX"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("no picture")
+    write_images(tmp_path / "__MACOSX" / "cats")
+    write_images(tmp_path / "@eaDir")
+    data = datasets.load(str(tmp_path))
+    assert data.class_names == ("cats", "dogs")
+    assert caplog.messages == [f"{tmp_path}: left out, as no classes with images: @eaDir, __MACOSX, empty, notes"]
+
+
+def test_a_class_without_held_out_images_stays_a_class(tmp_path):
+    for folder, count in (("train/a", 2), ("train/b", 2), ("test/a", 1)):
+        write_images(tmp_path / folder, count=count)
+    (tmp_path / "test" / "b").mkdir()
+    train, test, _ = datasets.load_with_held_out(str(tmp_path))
+    assert train.class_names == test.class_names == ("a", "b")
+    assert test.labels.tolist() == [0]
+
+
+def test_every_format_that_pillow_reads_is_read(tmp_path, caplog):
+    colours = np.random.default_rng(0).integers(0, 255, (4, 10, 12, 3), "uint8")
+    for colour, suffix in zip(colours, (".tif", ".jfif", ".PPM", ".Tiff")):
+        Image.fromarray(colour).save(tmp_path / f"a{suffix}")
+    data = datasets.load(str(tmp_path))
+    assert len(data) == 4
+    np.testing.assert_array_equal(data.images[0], colours[2])
+    assert not caplog.messages
+
+
+def test_files_that_are_left_out_are_said(tmp_path, caplog):
+    write_images(tmp_path / "a")
+    Image.new("RGB", (10, 8)).save(tmp_path / "beside.png")
+    (tmp_path / "a" / "labels.csv").write_text("")
+    (tmp_path / "a" / "film.mpg").write_text("")
+    (tmp_path / "a" / "Thumbs.db").write_text("")
+    (tmp_path / "a" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / "a" / "x.jpg").mkdir()
+    assert len(datasets.load(str(tmp_path))) == 3
+    assert caplog.messages == [
+        f"{tmp_path}: left out 1 image beside the class folders",
+        f"{tmp_path}: left out 1 folder within class folders, such as {tmp_path / 'a' / 'x.jpg'}",
+        f"{tmp_path}: left out 3 files of no image format: 1 .mpg, 1 link to nothing, 1 .csv",
+    ]
+
+
+def test_transparency_and_further_pictures_are_said_to_be_dropped(tmp_path, caplog):
+    for name, alpha in (("clear", 0), ("opaque", 255)):
+        Image.new("RGBA", (10, 8), (1, 2, 3, alpha)).save(tmp_path / f"{name}.png")
+    frames = [Image.new("RGB", (10, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    data = datasets.load(str(tmp_path))
+    assert data.images[1, 0, 0].tolist() == [254, 0, 0] or data.images[1, 0, 0].tolist() == [255, 0, 0]
+    assert caplog.messages == [
+        f"{tmp_path}: dropped the transparency of 1 image, which shows colours that were hidden",
+        f"{tmp_path}: took the first picture of 1 image of several",
+    ]
+
+
+def test_a_picture_that_is_too_large_is_named(tmp_path, monkeypatch):
+    write_images(tmp_path / "a")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 30)
+    with pytest.raises(OSError, match=r"cannot read the image .*0\.png: Image size"):
+        datasets.load(str(tmp_path / "a"))
