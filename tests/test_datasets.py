@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -368,3 +370,31 @@ def test_a_picture_that_is_too_large_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 30)
     with pytest.raises(OSError, match=r"cannot read the image .*0\.png: Image size"):
         datasets.load(str(tmp_path / "a"))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("cifar-10", "unknown dataset 'cifar-10': did you mean cifar10 or"),
+        ("Fashion MNIST", "did you mean fashion_mnist or"),
+        ("svhn", "did you mean svhn_cropped"),
+        ("my photos", "unknown dataset 'my photos': give digits, a TFDS name, or a folder that is there"),
+        ("photos.zip", "unknown dataset 'photos.zip': give digits"),
+        ("mnist:", "'mnist:' is no name of TFDS, but mnist is"),
+        ("mnist:9.9.9", ", not that of 'mnist:9.9.9'"),
+        ("mnist/foo", "mnist has no configuration like 'mnist/foo': it has none"),
+        ("emnist/foo", "emnist has no configuration like 'emnist/foo': byclass, bymerge, balanced"),
+        ("", "the name of the dataset is empty"),
+        (" ", "the name of the dataset is empty"),
+    ],
+)
+def test_a_name_that_is_none_is_one_line(name, message):
+    with pytest.raises(ValueError, match=re.escape(message)) as error:
+        datasets.load(name)
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "images.zip").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"images\.zip is a file: give a folder of images"):
+        datasets.load(str(tmp_path / "images.zip"))

@@ -40,10 +40,14 @@ def load(
     size = (image_size, image_size) if isinstance(image_size, int) else image_size
     if size is not None and min(size) < 4:
         raise UserError(f"image_size must be at least 4 pixels, got {image_size}")
+    if not name_or_path.strip():
+        raise UserError("the name of the dataset is empty: give digits, a TFDS name, or a folder")
     if name_or_path == "digits":
         return load_digits(split, size)
     if Path(name_or_path).is_dir():
         return load_folder(Path(name_or_path), split, size)
+    if Path(name_or_path).is_file():
+        raise UserError(f"{name_or_path} is a file: give a folder of images")
     # Only the name of a TFDS dataset is left, with or without a configuration: name/config.
     if name_or_path.startswith((".", "/", "~")) or name_or_path.endswith("/") or name_or_path.count("/") > 1:
         raise UserError(f"no folder {name_or_path}")

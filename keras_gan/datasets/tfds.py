@@ -1,6 +1,7 @@
 """Image datasets of TensorFlow Datasets, by name."""
 
 import difflib
+import re
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -19,10 +20,9 @@ def load_tfds(name: str, split: str, size: Size, data_dir: str | None) -> ImageD
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except tfds.core.registered.DatasetNotFoundError:
-        known = ["digits", *tfds.list_builders(with_community_datasets=False)]
-        near = difflib.get_close_matches(name.lower(), known, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "give digits, a TFDS name, or a folder"
-        raise UserError(f"unknown dataset {name!r}: {hint}") from None
+        raise UserError(_unknown(name)) from None
+    except (ValueError, AssertionError, ImportError) as error:
+        raise UserError(_unusable(name, error)) from None
     if not builder.is_prepared():
         _check_network(name, builder.data_dir)
         try:
@@ -53,6 +53,38 @@ def load_tfds(name: str, split: str, size: Size, data_dir: str | None) -> ImageD
     columns = [np.concatenate(column) for column in zip(*tfds.as_numpy(data))]
     names = features[label_key].names if label_key else None
     return from_arrays(*columns, class_names=names, name=name.replace("/", "-"))
+
+
+def _unknown(name):
+    """Says that there is no such dataset, with the names that look like it."""
+    import tensorflow_datasets as tfds
+
+    known = {_plain(each): each for each in ["digits", *tfds.list_builders(with_community_datasets=False)]}
+    wanted = _plain(name.split(":")[0])
+    begun = [each for each in known if len(wanted) > 2 and each.startswith(wanted)]
+    near = [known[each] for each in dict.fromkeys([*difflib.get_close_matches(wanted, known, n=3), *begun])][:3]
+    hint = f"did you mean {' or '.join(near)}?" if near else "give digits, a TFDS name, or a folder that is there"
+    return f"unknown dataset {name!r}: {hint}"
+
+
+def _unusable(name, error):
+    """Says why a name that TFDS refuses is of no use: not a name at all, or no such version or configuration."""
+    import tensorflow_datasets as tfds
+
+    dataset = re.split("[/:]", name)[0]
+    try:
+        builder = tfds.builder_cls(dataset)
+    except (tfds.core.registered.DatasetNotFoundError, ValueError, ImportError):
+        return f"{name}: {error}" if isinstance(error, ImportError) else _unknown(name)
+    if "BuilderConfig" in str(error):
+        return f"{dataset} has no configuration like {name!r}: {', '.join(builder.builder_configs) or 'it has none'}"
+    if isinstance(error, AssertionError):
+        return f"{dataset} has the version {builder.VERSION}, not that of {name!r}"
+    return f"{name!r} is no name of TFDS, but {dataset} is"
+
+
+def _plain(name):
+    return re.sub("[^a-z0-9]", "", name.lower())
 
 
 def _check_network(name, data_dir):
