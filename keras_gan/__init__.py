@@ -1,6 +1,7 @@
 """GANs for Keras: one model whose `train_step` plays the adversarial game."""
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from wrapt import when_imported
@@ -63,12 +64,20 @@ _OLD_NAMES = {"pretrained": "training.pretrained", "serving": "export.serving", 
 # they import each other as modules and never import names from one another, and why annotations that name a class of
 # another one are strings.
 @when_imported("keras")
-def _register(_):
+def _register(keras):
+    _check_backend(keras.config.backend())
     for name in ("augmentation", "layers", "losses", "regularizers", "optimizers", "gan", "metrics.streaming"):
         importlib.import_module(f"keras_gan.{name}")
 
 
+def _check_backend(name):
+    if name != "tensorflow":
+        raise ImportError(f"keras_gan runs on TensorFlow, but Keras is set to {name}: set KERAS_BACKEND=tensorflow")
+
+
 def __getattr__(name: str) -> Any:
+    if name in _HOLDERS or name in __all__:
+        _check_backend(os.environ.get("KERAS_BACKEND") or "tensorflow")
     if name in _HOLDERS:
         return getattr(importlib.import_module(f"keras_gan.{_HOLDERS[name]}"), name)
     if name in __all__ or name in _OLD_NAMES:

@@ -1,10 +1,12 @@
 """Layers that networks are made of."""
 
 import contextlib
+import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -21,6 +23,22 @@ def dtype_policy(name: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Gives weights that are made within the context this seed, and puts the generators of Python and NumPy back.
+
+    Keras draws the seeds of initializers and of layers such as Dropout from Python's generator.
+    """
+    before = random.getstate(), np.random.get_state()
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")

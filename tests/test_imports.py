@@ -1,10 +1,13 @@
 """Which module may import which, read from the source."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 PACKAGE = Path(__file__).parents[1] / "keras_gan"
 ROW = re.compile(r"^\| `([\w/.]+)` \|.*\| ([^|]*) \|$", re.MULTILINE)
@@ -76,3 +79,20 @@ assert keras.saving.get_registered_object("keras_gan>GAN") is keras_gan.GAN
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("code", ["import keras_gan as kg; kg.GAN", "from keras_gan import networks"])
+def test_another_backend_is_one_line(code):
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: keras_gan runs on TensorFlow, but Keras is set to jax: set KERAS_BACKEND=tensorflow"
+    )
+
+
+def test_the_command_line_takes_its_own_backend():
+    code = "import keras_gan.cli, os; print(os.environ['KERAS_BACKEND'])"
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout == "tensorflow\n"

@@ -1,3 +1,6 @@
+import functools
+import random
+
 import keras
 import numpy as np
 import pytest
@@ -6,6 +9,7 @@ from commands import fails, invoke
 import keras_gan as kg
 from keras_gan import losses, presets, regularizers
 from keras_gan.networks import register_discriminator, register_generator
+from keras_gan.presets import precision
 
 
 @pytest.mark.parametrize("name", presets.PRESETS)
@@ -248,9 +252,57 @@ def test_a_conditional_model_needs_classes():
         presets.build(presets.Config(conditional=True), (8, 8, 1), None)
 
 
-def test_precision():
+def test_a_precision_that_is_given_stays():
     assert presets.resolve_precision("float32") == "float32"
-    assert presets.resolve_precision("auto") in ("float32", "mixed_bfloat16")
+    assert presets.resolve_precision("mixed_float16") == "mixed_float16"
+
+
+@pytest.mark.parametrize(
+    ("flags", "chosen", "why"),
+    [
+        ("flags\t\t: fpu avx2 avx512_bf16 fma", "mixed_bfloat16", "the processor has instructions for bfloat16"),
+        ("flags\t\t: fpu amx_bf16", "mixed_bfloat16", "the processor has instructions for bfloat16"),
+        ("flags\t\t: fpu avx2 avx512f fma", "float32", "the processor has no instructions for bfloat16"),
+    ],
+)
+def test_the_processor_decides_the_precision_and_the_log_says_why(flags, chosen, why, tmp_path, monkeypatch, caplog):
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\n{flags}\nbugs\t\t: none\n")
+    of_processor = functools.partial(precision._bfloat16_of_processor, tmp_path / "cpuinfo")
+    monkeypatch.setattr(precision, "_bfloat16_of_processor", of_processor)
+    caplog.set_level("INFO", "keras_gan")
+    assert presets.resolve_precision("auto") == chosen
+    assert caplog.messages == [f"Precision {chosen}: {why}"]
+
+
+@pytest.mark.parametrize(("capability", "chosen"), [((9, 0), "mixed_bfloat16"), ((7, 5), "float32")])
+def test_the_gpu_decides_the_precision(capability, chosen, monkeypatch, caplog):
+    monkeypatch.setattr(precision.tf.config, "list_physical_devices", lambda kind: ["GPU:0"])
+    details = {"compute_capability": capability}
+    monkeypatch.setattr(precision.tf.config.experimental, "get_device_details", lambda gpu: details)
+    assert presets.resolve_precision("auto") == chosen
+
+
+@pytest.mark.parametrize(("share", "chosen"), [(0.5, "mixed_bfloat16"), (1.0, "float32")])
+def test_where_nothing_is_known_products_are_timed_whatever_the_load(share, chosen, monkeypatch, caplog):
+    rng = np.random.default_rng(0)
+    load = iter(np.repeat(rng.choice([1.0, 1.5, 6.0], 200), 2) * rng.uniform(1.0, 1.3, 400))
+    monkeypatch.setattr(precision, "_bfloat16_of_processor", lambda: None)
+    monkeypatch.setattr(precision, "_seconds", lambda matrix: next(load) * (share if matrix.dtype == "bfloat16" else 1))
+    caplog.set_level("INFO", "keras_gan")
+    assert presets.resolve_precision("auto") == chosen
+    assert "of the time of one in float32" in caplog.text
+
+
+def test_products_are_really_timed():
+    assert 0.0 < precision._seconds(precision.tf.ones((64, 64), "bfloat16")) < 60.0
+
+
+def test_building_and_training_a_classifier_leave_the_callers_random_numbers_alone():
+    images, labels = np.zeros((20, 8, 8, 1), "uint8"), np.arange(20) % 2
+    before = random.getstate(), np.random.get_state()[1].tolist()
+    presets.build(presets.Config(), (8, 8, 1))
+    kg.metrics.train_classifier(images, labels, 2, steps=1)
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
 
 
 def test_a_key_without_its_player_means_both_unless_one_is_named():

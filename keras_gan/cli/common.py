@@ -16,6 +16,8 @@ from keras_gan.errors import UserError
 from keras_gan.types import StrPath
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# The package needs this one, and a shell may have set another for other programs.
+os.environ["KERAS_BACKEND"] = "tensorflow"
 
 
 class OneLineErrors(click.Group):

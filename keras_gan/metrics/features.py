@@ -179,8 +179,8 @@ def train_classifier(
         raise UserError(f"cannot train a classifier: {empty}")
     batch = min(128, len(images))
     steps = min(steps, max(200, 40 * (len(images) // batch)))
-    keras.utils.set_random_seed(seed)
-    with own_layers.dtype_policy("float32"):  # A cached classifier serves programs of any dtype policy.
+    # A cached classifier serves programs of any dtype policy.
+    with own_layers.seeded(seed), own_layers.dtype_policy("float32"):
         network = _classifier(images.shape[1:], num_classes)
         schedule = keras.optimizers.schedules.CosineDecay(1e-5, steps, warmup_target=2e-3, warmup_steps=steps // 10)
         model = keras.Model(network.input, network.outputs[1])

@@ -1,21 +1,20 @@
 """The one place where settings become a model."""
 
 import functools
-import time
 from collections.abc import Iterable
 
 import keras
-import tensorflow as tf
 
 from keras_gan import networks
 from keras_gan.augmentation import Augmentation
 from keras_gan.errors import UserError
 from keras_gan.gan import GAN
-from keras_gan.layers import dtype_policy
+from keras_gan.layers import dtype_policy, seeded
 from keras_gan.losses import LOSSES, PerHead
 from keras_gan.networks.families import DISCRIMINATORS, GENERATORS, INITIALIZERS, accepts
 from keras_gan.optimizers import OPTIMIZERS, SCHEDULES, TimedSchedule, Warmup
 from keras_gan.presets.config import ARGUMENTS, Config, Generator, transformations
+from keras_gan.presets.precision import resolve_precision
 from keras_gan.presets.settings import members
 from keras_gan.regularizers import REGULARIZERS
 
@@ -48,7 +47,11 @@ def build(
     if config.conditional and not num_classes:
         raise UserError(f"{config.dataset} has no labels: train it with --unconditional")
     num_classes = num_classes if config.conditional else None
-    keras.utils.set_random_seed(config.seed % 2**32)
+    with seeded(config.seed % 2**32):
+        return _build(config, sample_shape, num_classes, metrics, steps_per_epoch)
+
+
+def _build(config, sample_shape, num_classes, metrics, steps_per_epoch):
     with dtype_policy(resolve_precision(config.precision)):
         generator = _generator(config, sample_shape, num_classes)
         discriminator = _discriminator(config, sample_shape, num_classes)
@@ -120,22 +123,3 @@ def _optimizer(player, epochs_end, by_the_clock):
         raise UserError(f"the schedule {name} has no end: give decay_steps, minutes, or epochs and their steps")
     rate = Warmup(rate, player.warmup_steps) if player.warmup_steps else rate
     return OPTIMIZERS[player.optimizer](rate, player.beta_1, player.beta_2)
-
-
-def resolve_precision(precision: str) -> str:
-    """Returns a Keras dtype policy.
-
-    `auto` becomes `mixed_bfloat16` if this machine multiplies matrices clearly faster in bfloat16, else `float32`.
-    """
-    if precision != "auto":
-        return precision
-    times = {}
-    for dtype in ("float32", "bfloat16"):
-        matrix = tf.ones((1024, 1024), dtype)
-        durations = []
-        for _ in range(4):
-            start = time.perf_counter()
-            tf.matmul(matrix, matrix).numpy()
-            durations.append(time.perf_counter() - start)
-        times[dtype] = min(durations)
-    return "mixed_bfloat16" if times["bfloat16"] < 0.8 * times["float32"] else "float32"
