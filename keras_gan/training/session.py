@@ -91,7 +91,7 @@ class Session:
             raise UserError("the run would never end: give --epochs or --minutes")
         if options.deterministic:
             tf.config.experimental.enable_op_determinism()
-            # The measurement behind `auto` may come out differently another time.
+            # What `auto` chooses depends on the machine, and where it must be timed, on the moment.
             config = config.replace(precision=config.precision.replace("auto", "float32"))
         self.data, self.held_out, held_out_from = _data(config, data)
         config = config.replace(
