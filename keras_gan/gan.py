@@ -71,6 +71,8 @@ class GAN(keras.Model):
         if seed is not None and not 0 <= seed < 2**63:
             raise UserError(f"seed must be an int >= 0 that fits 64 bits, got {seed}")
         self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else int(seed)
+        self.expected_data = checks.Expected(self.sample_shape, self.num_classes, layers.packing_of(discriminator))
+        self._range_watch = checks.RangeWatch()
         self.ema_generator = layers.float32_copy(generator)
         self.step = self.add_weight(
             name="step", dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
@@ -104,8 +106,8 @@ class GAN(keras.Model):
         self,
         generator_optimizer: keras.optimizers.Optimizer | str | None = None,
         discriminator_optimizer: keras.optimizers.Optimizer | str | None = None,
-        loss: "losses.AdversarialLoss | None" = None,
-        regularizers: "Iterable[own_regularizers.Regularizer] | None" = None,
+        loss: "losses.AdversarialLoss | str | None" = None,
+        regularizers: "Iterable[own_regularizers.Regularizer | str] | None" = None,
         discriminator_steps: int = 1,
         metrics: Iterable[keras.metrics.Metric] = (),
         **kwargs: Any,
@@ -115,8 +117,8 @@ class GAN(keras.Model):
         Args:
             generator_optimizer, discriminator_optimizer: two Keras optimizers, or their names;
                 `Adam(2e-3, beta_1=0.0, beta_2=0.99)` when `None`.
-            loss: an `AdversarialLoss`; `NonSaturating()` when `None`.
-            regularizers: `Regularizer` objects, penalties on the discriminator; `[R1(0.3)]` when `None`, `[]` for none.
+            loss: an `AdversarialLoss`, or its name in the settings; `NonSaturating()` when `None`.
+            regularizers: `Regularizer` objects or names, penalties on the discriminator; `[R1(0.3)]` when `None`.
             discriminator_steps: updates of the discriminator in each step. Each sees new fakes, with the labels of the
                 same batch.
             metrics: Keras metrics with `update_state(real, fake)` on float images in [-1, 1], for `evaluate()` and
@@ -124,25 +126,21 @@ class GAN(keras.Model):
             **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution` of `keras.Model.compile`.
 
         Raises:
-            UserError: if an argument is out of its range, both players share an optimizer, or two penalties a name.
+            UserError: if an argument is of another kind or out of its range, or two optimizers or names are the same.
         """
+        checks.check_compile_options(kwargs, discriminator_steps)
+        players = checks.optimizers_of(generator_optimizer, discriminator_optimizer)
+        self.adversarial_loss = checks.loss_of(loss)
+        self.regularizers = checks.regularizers_of(regularizers)
+        self.evaluation_metrics = checks.metrics_of(metrics)
         super().compile(optimizer=None, **kwargs)
-        if generator_optimizer is not None and generator_optimizer is discriminator_optimizer:
-            raise UserError("generator_optimizer and discriminator_optimizer must be two objects: each keeps state")
-        if discriminator_steps < 1:
-            raise UserError(f"discriminator_steps must be at least 1, got {discriminator_steps}")
-        self.discriminator_optimizer = optimizers.prepare_optimizer(discriminator_optimizer, self.discriminator)
-        self.generator_optimizer = optimizers.prepare_optimizer(generator_optimizer, self.generator)
-        self.adversarial_loss = losses.NonSaturating() if loss is None else loss
-        self.regularizers = [own_regularizers.R1(0.3)] if regularizers is None else list(regularizers)
+        networks = self.generator, self.discriminator
+        self.generator_optimizer, self.discriminator_optimizer = map(optimizers.prepare_optimizer, players, networks)
         for regularizer in self.regularizers:
             regularizer.prepare(self.discriminator.outputs[0].shape)
         self.discriminator_steps = discriminator_steps
-        self.evaluation_metrics = list(metrics)
         self._compile_options = kwargs
         names = ["d_loss", "g_loss", "d_real", "d_fake", "d_accuracy", *(r.name for r in self.regularizers)]
-        if len(set(names)) < len(names):
-            raise UserError(f"two regularizers have one name: {names[5:]}")
         self._trackers = {name: keras.metrics.Mean(name) for name in names}
         self._evaluation_batches = keras.metrics.Sum("evaluation_batches")
 
@@ -153,25 +151,33 @@ class GAN(keras.Model):
         return [*self._trackers.values(), *self.evaluation_metrics, self._evaluation_batches]
 
     def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> keras.callbacks.History:
-        """Trains as `keras.Model.fit` does, and checks the data: arrays before the training, datasets batch by batch.
+        """Trains as `keras.Model.fit` does, and checks the data: arrays before the training, all others by the batch.
 
         Raises:
             UserError: if data contain NaN, float images are outside [-1, 1], labels are missing or out of range, or
                 there is validation data but no metric.
         """
-        self._assert_compile_called("fit")
-        if kwargs.get("validation_data") is not None and not self.evaluation_metrics:
-            raise UserError("nothing to evaluate: give compile() metrics")
-        x, y = checks.checked_data(x, y, self.num_classes)
-        try:
-            return super().fit(x, y, *args, **kwargs)
-        except tf.errors.InvalidArgumentError as error:
-            if message := checks.reason(error):
-                raise UserError(message) from None
-            raise
+        with checks.one_line_errors():
+            return super().fit(**checks.fit_arguments(self, x, y, *args, **kwargs))
+
+    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Returns the compiled metrics as `keras.Model.evaluate` does, and checks the data as `fit` does."""
+        with checks.one_line_errors():
+            return super().evaluate(**checks.evaluation_arguments(self, x, y, *args, **kwargs))
+
+    def train_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Trains one step as `keras.Model.train_on_batch` does, and checks the batch as `fit` does."""
+        batch = checks.checked_arrays(x, y, self.expected_data, self._range_watch)
+        return super().train_on_batch(*batch, *args, **kwargs)
+
+    def test_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Returns the metrics of a batch as `keras.Model.test_on_batch` does, and checks the batch as `fit` does."""
+        batch = checks.checked_arrays(x, y, self.expected_data, self._range_watch)
+        return super().test_on_batch(*batch, *args, **kwargs)
 
     def call(self, inputs: Tensor | list[Tensor], training: bool = False) -> Tensor:
         """Returns samples of the averaged generator, for latents or `[latents, labels]`."""
+        checks.check_inputs(inputs, self.latent_dim, self.num_classes)
         return self.ema_generator(inputs, training=False)
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
@@ -279,14 +285,20 @@ class GAN(keras.Model):
         images = self.ema_generator(_inputs(ops.convert_to_tensor(latents, "float32"), rows), training=False)
         return ops.convert_to_numpy(sampling.to_uint8(images) if sampling.is_image(self.sample_shape) else images)
 
-    def export(self, filepath: StrPath) -> None:
+    def save(self, filepath: StrPath, *args: Any, **kwargs: Any) -> None:
+        """Saves as `keras.Model.save` does, in the format `.keras` only: HDF5 cannot hold two optimizers."""
+        checks.check_save_path(filepath, kwargs)
+        super().save(filepath, *args, **kwargs)  # pyright: ignore[reportCallIssue]  # Keras's decorator hides it.
+
+    def export(self, filepath: StrPath, format: str = "tf_saved_model") -> None:
         """Writes a SavedModel for TensorFlow and TF Serving, as `keras_gan.export.export_saved_model` does."""
+        checks.check_export_format(format)
         from keras_gan.export import export_saved_model
 
         export_saved_model(self, filepath)
 
     def _unpack(self, data):
-        return checks.unpacked(data, self.sample_shape, self.num_classes)
+        return checks.unpacked(data, self.expected_data)
 
     def _seed(self, *purpose, step=None):
         """Returns a seed for stateless draws, a function of (seed, step, replica, purpose)."""

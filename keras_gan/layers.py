@@ -1,6 +1,7 @@
 """Layers that networks are made of."""
 
 import contextlib
+import math
 import random
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -226,7 +227,7 @@ class Pack(keras.layers.Layer):
 def packing_of(network: keras.Model) -> int:
     """Returns how many samples a discriminator judges together: 1, unless it is packed."""
     packs = [layer.packing for layer in network._flatten_layers() if isinstance(layer, Pack)]
-    return max(packs, default=1)
+    return math.lcm(*packs)
 
 
 def in_float32(config: Any) -> Any:

@@ -44,7 +44,7 @@ class Rollback(StatefulCallback):
             raise UserError(f"need patience >= 1, limit >= 0, factor in (0, 1], got {patience}, {limit}, {factor}")
         self.checkpoint, self.patience, self.factor, self.limit = checkpoint, patience, factor, limit
         self.count = 0
-        self._left_out = 0
+        self._left_out = self._begin = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
         if self.count:
@@ -52,7 +52,7 @@ class Rollback(StatefulCallback):
             self._lower_rates(1.0)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        self._left_out = 0
+        self._left_out, self._begin = 0, int(self.model.step)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         skipped = int(self.model.skipped)
@@ -83,7 +83,9 @@ class Rollback(StatefulCallback):
         logger.warning("Step %s: %s. Back to %s, %s", f"{step:,}", why, path.name, rates)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        if self._left_out:
+        steps = int(self.model.step) - self._begin
+        # Of an epoch that was skipped as a whole, `fit()` itself speaks.
+        if self._left_out and int(self.model.skipped) < steps:
             logger.warning("%d steps of epoch %d were NaN or infinite and changed nothing", self._left_out, epoch + 1)
 
     def on_train_end(self, logs: Logs = None) -> None:

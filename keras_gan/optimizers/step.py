@@ -5,6 +5,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from keras_gan.errors import UserError
 from keras_gan.types import Tensor
 
 # Optimizers by name: functions of the learning rate and the two decays.
@@ -27,6 +28,9 @@ def prepare_optimizer(
     Returns:
         the optimizer, built on the weights so that it can be saved, and with loss scaling if a layer computes in
         float16.
+
+    Raises:
+        UserError: if the optimizer belongs to another network already.
     """
     prepared = (
         keras.optimizers.Adam(2e-3, beta_1=0.0, beta_2=0.99) if optimizer is None else keras.optimizers.get(optimizer)
@@ -34,7 +38,10 @@ def prepare_optimizer(
     half = any(layer.compute_dtype == "float16" for layer in network.layers)
     if half and not isinstance(prepared, keras.optimizers.LossScaleOptimizer):
         prepared = keras.optimizers.LossScaleOptimizer(prepared)
+    innermost = prepared.inner_optimizer if isinstance(prepared, keras.optimizers.LossScaleOptimizer) else prepared
     prepared.build(network.trainable_variables)
+    if [id(known) for known in innermost._trainable_variables] != [id(own) for own in network.trainable_variables]:
+        raise UserError(f"this {type(innermost).__name__} trains another network already: give each network a new one")
     return prepared
 
 

@@ -7,7 +7,6 @@ setting is the name of its field.
 """
 
 import dataclasses
-import difflib
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, ClassVar
@@ -16,7 +15,7 @@ import annotated_types
 import pydantic
 from pydantic.fields import FieldInfo
 
-from keras_gan.errors import UserError
+from keras_gan.errors import UserError, unknown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,9 +136,7 @@ def choose(kind: str, name: str, options: Collection[str], several: bool = False
     if "," in name and several:
         raise UserError(f"unknown {kind} {name!r}: several are joined by +, as in {name.replace(',', '+')}")
     if name not in options:
-        near = difflib.get_close_matches(name.lower(), options, n=2)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(options)}"
-        raise UserError(f"unknown {kind} {name!r}: {hint}")
+        raise unknown(kind, name, options)
     return name
 
 
