@@ -23,6 +23,9 @@ def check_compile_options(options: Mapping[str, Any], discriminator_steps: int) 
             raise UserError("a GAN has two players: give generator_optimizer and discriminator_optimizer, no optimizer")
         if key not in _COMPILE_OPTIONS:
             raise UserError(f"compile() takes no {key}; of Keras's options it takes {', '.join(_COMPILE_OPTIONS[:3])}")
+    jit = options.get("jit_compile", "auto")
+    if jit != "auto" and not isinstance(jit, bool | None):
+        raise UserError(f"jit_compile must be True, False or 'auto', got {jit!r}")
     for name, number in (
         ("discriminator_steps", discriminator_steps),
         ("steps_per_execution", options.get("steps_per_execution", 1)),
@@ -74,7 +77,7 @@ def regularizers_of(penalties: Any) -> "list[regularizers.Regularizer]":
     Raises:
         UserError: if it is no such list, or two penalties have one name.
     """
-    made: "list[regularizers.Regularizer]" = [regularizers.R1(0.3)] if penalties is None else []
+    made: list[regularizers.Regularizer] = [regularizers.R1(0.3)] if penalties is None else []
     for penalty in _listed("regularizers", penalties, "[keras_gan.regularizers.R1(0.3)]"):
         if isinstance(penalty, str):
             made.append(_named_penalty(penalty))
@@ -98,9 +101,7 @@ def metrics_of(metrics: Any) -> list[keras.metrics.Metric]:
     made = _listed("metrics", metrics, "[metric]")
     for metric in made:
         if not isinstance(metric, keras.metrics.Metric):
-            way = (
-                "keras.metrics.Metric objects with update_state(real, fake), such as keras_gan.metrics.FrechetDistance"
-            )
+            way = "Keras metrics with update_state(real, fake), such as keras_gan.metrics.FrechetDistance"
             raise UserError(f"metrics must be {way}, got {_words(metric)}")
     names = [metric.name for metric in made]
     if len(set(names)) < len(names):
@@ -125,7 +126,7 @@ def fit_arguments(model: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
     arguments |= {"x": x, "y": y}
     if hasattr(x, "__array__"):
         watch.finish()
-        _check_packing(len(x), arguments, expected.packing)
+        _check_packing(x.shape[0], arguments, expected.packing)
     elif arguments.get("validation_split"):
         raise UserError("validation_split cuts arrays and tensors: give validation_data with other data")
     if arguments.get("validation_data") is not None:
@@ -166,8 +167,7 @@ def check_export_format(format: str) -> None:
 
 
 def _with_watch(callbacks, watch):
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        callbacks.append(EpochWatch(watch))
+    if isinstance(callbacks, keras.callbacks.CallbackList):  # It is closed.
         return callbacks
     given = [] if callbacks is None else callbacks if isinstance(callbacks, list | tuple) else [callbacks]
     return [*given, EpochWatch(watch)]

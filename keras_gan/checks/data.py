@@ -145,7 +145,7 @@ def checked_arrays(x: Any, y: Any, expected: Expected, watch: RangeWatch) -> tup
     """
     x, y = parts_of((x, y))
     check_arrays(*as_arrays(x, y), expected, watch)
-    if expected.packing > 1 and len(x) % expected.packing:
+    if expected.packing > 1 and x.shape[0] % expected.packing:
         raise UserError(packing_message(expected.packing))
     return x, y if y is None or hasattr(y, "shape") else np.asarray(y)
 
@@ -165,10 +165,10 @@ def unpacked(data: Any, expected: Expected) -> tuple[Tensor, Tensor | None]:
     """
     real, labels = parts_of(data)
     check_types(real, labels, expected)
-    real = ops.cast(sampling.to_float(real) if real.dtype == tf.uint8 else real, "float32")
+    real = ops.cast(sampling.to_float(real) if _name(real) == "uint8" else real, "float32")
     if expected.num_classes is None:
         return real, None
-    if labels.dtype.is_floating:
+    if _is_floating(labels):
         return real, ops.cast(labels, "float32")
     return real, ops.one_hot(ops.reshape(labels, (-1,)), expected.num_classes, dtype="float32")
 

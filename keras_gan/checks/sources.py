@@ -47,10 +47,14 @@ def checked(x: Any, y: Any, expected: Expected, watch: RangeWatch | None = None)
     make = _stream_maker(x)
     if make:
         if y is not None:
-            raise UserError(f"labels come with the images of a {type(x).__name__}, as (images, labels): leave out y")
+            raise UserError("labels come with the images of a dataset or generator, as (images, labels): leave out y")
         return make(x, expected, watch), None
     x, y = parts_of((x, y))
     if not hasattr(x, "__array__"):
+        if hasattr(x, "images") and hasattr(x, "labels"):
+            raise UserError(
+                f"give the arrays of the {type(x).__name__}, data.images and data.labels, or data.batches()"
+            )
         # What Keras may know and we do not. The step still checks shapes and types.
         return x, y
     arrays = as_arrays(x, y)
@@ -80,6 +84,7 @@ def reason(error: Exception) -> str | None:
     if text.startswith("Unrecognized data type"):
         kind = re.search(r"\(of type <class '(.*?)'>\)$", text)
         got = f", got {kind.group(1)}" if kind else ""
+        got += ": call it" if got.endswith("function") else ""
         return f"data must be arrays, tensors, a tf.data.Dataset, a PyDataset or a generator{got}"
     return None
 
@@ -100,6 +105,7 @@ def _stream_maker(x):
 def _checked_dataset(dataset, expected, watch):
     spec = dataset.element_spec
     x, y = parts_of(spec)
+    y = y if hasattr(y, "shape") else None  # Of a dataset, `None` is a specification too.
     if not isinstance(x, tf.TensorSpec) or not isinstance(y, tf.TensorSpec | None):
         raise UserError(f"a dataset must hold dense tensors, got {spec}")
     check_types(x, y, expected)
