@@ -175,13 +175,13 @@ def test_a_generator_may_yield_images_alone(plain, images):
 @pytest.mark.parametrize("compile_args", [EAGER, {"jit_compile": True}], ids=["eager", "xla"])
 def test_shapes_need_not_be_known_ahead(make_gan, images, compile_args):
     gan = make_gan(3, compile_args=compile_args)
-    for shape in ((None, None, None, 1), None):
-        for labels in (images[1], np.eye(3, dtype="float32")[images[1]]):
-            spec = tf.TensorSpec(shape, "uint8"), tf.TensorSpec(None, labels.dtype)
-            gan.fit(dataset_of(images[0][:16], labels[:16], spec), verbose=0)
-            with pytest.raises(kg.UserError, match=r"shape \[8,7,8,1\], the networks take \[batch,8,8,1\]"):
-                gan.fit(dataset_of(images[0][:16, 1:], labels[:16], spec), verbose=0)
-    assert int(gan.step) == 8
+    rows = np.eye(3, dtype="float32")[images[1]]
+    for shape, labels in (((None, None, None, 1), images[1]), (None, rows)):
+        spec = tf.TensorSpec(shape, "uint8"), tf.TensorSpec(None, labels.dtype)
+        gan.fit(dataset_of(images[0][:16], labels[:16], spec), verbose=0)
+        with pytest.raises(kg.UserError, match=r"shape \[8,7,8,1\], the networks take \[batch,8,8,1\]"):
+            gan.fit(dataset_of(images[0][:16, 1:], labels[:16], spec), verbose=0)
+    assert int(gan.step) == 4
 
 
 def dataset_of(x, y, spec):
