@@ -38,6 +38,12 @@ def check_networks(generator: keras.Model, discriminator: keras.Model) -> None:
         raise UserError(f"both networks must take one-hot labels (batch, num_classes), got {labels[0]} and {labels[1]}")
 
 
+def check_training(model: keras.Model) -> None:
+    """Raises `UserError` if Keras cannot train a compiled `GAN` as it is compiled."""
+    if model.steps_per_execution > 1 and model.distribute_strategy.num_replicas_in_sync > 1:
+        raise UserError("Keras executes no several steps in a row on several replicas: leave out steps_per_execution")
+
+
 def checked_data(x: Any, y: Any, num_classes: int | None) -> tuple[Any, Any]:
     """Checks the data of `fit()`: arrays now, the batches of a `tf.data.Dataset` as they come.
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 from numpy.typing import ArrayLike
 
-from keras_gan import checks, layers, losses, optimizers, sampling
+from keras_gan import checks, layers, losses, optimizers, sampling, variables
 from keras_gan import regularizers as own_regularizers
 from keras_gan.errors import UserError
 from keras_gan.types import StrPath, Tensor
@@ -72,12 +72,7 @@ class GAN(keras.Model):
             raise UserError(f"seed must be an int >= 0 that fits 64 bits, got {seed}")
         self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else int(seed)
         self.ema_generator = layers.float32_copy(generator)
-        self.step = self.add_weight(
-            name="step", dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
-        )
-        self.skipped = self.add_weight(
-            name="skipped", dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
-        )
+        self.step, self.skipped = variables.Counter("step"), variables.Counter("skipped")
         self.built = True
 
     @property
@@ -162,6 +157,7 @@ class GAN(keras.Model):
         self._assert_compile_called("fit")
         if kwargs.get("validation_data") is not None and not self.evaluation_metrics:
             raise UserError("nothing to evaluate: give compile() metrics")
+        checks.check_training(self)
         x, y = checks.checked_data(x, y, self.num_classes)
         try:
             return super().fit(x, y, *args, **kwargs)
@@ -183,6 +179,8 @@ class GAN(keras.Model):
         finite = ops.all(ops.stack([*finite, self._train_generator(real, labels)]))
         for weight, value in zip(statistics, before):
             weight.assign(ops.where(finite, weight, value))
+        averages = [average for average, weight in self._averages() if not weight.trainable]
+        optimizers.average_over_replicas([*statistics, *averages])
         self.skipped.assign(ops.where(finite, 0, self.skipped + 1))
         self.step.assign_add(1)
         return {name: tracker.result() for name, tracker in self._trackers.items()}
@@ -226,8 +224,11 @@ class GAN(keras.Model):
     def _update_ema_generator(self):
         step = ops.cast(self.step, "float32")
         decay = ops.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
-        for average, weight in zip(self.ema_generator.weights, self.generator.weights):
+        for average, weight in self._averages():
             average.assign_add((1.0 - decay) * (weight - average))
+
+    def _averages(self):
+        return zip(self.ema_generator.weights, self.generator.weights)
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
         """Updates the compiled metrics with real images and as many samples of the averaged generator.
