@@ -15,7 +15,7 @@ from keras_gan.errors import UserError
 from keras_gan.types import StrPath, Tensor
 
 # The purposes of stateless draws: within a step, draws of different purposes must be independent.
-_DISCRIMINATOR, _GENERATOR, _PENALTY, _EVALUATION = range(4)
+_DISCRIMINATOR, _GENERATOR, _PENALTY, _EVALUATION, _AUGMENTATION = range(5)
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
@@ -31,8 +31,8 @@ class GAN(keras.Model):
         generator: functional model, latents `(batch, latent_dim)` or `[latents, labels]` -> images.
         discriminator: functional model, images or `[images, labels]` -> logits `(batch, ..., heads)`.
         augmentation: `None`, or a differentiable function `(images, seed) -> images` that is applied to everything the
-            discriminator sees; `seed` is an int64 tensor `(2,)` for `tf.random.stateless_*`. To save the model,
-            register the function with Keras.
+            discriminator sees; `seed` is an int64 tensor `(2,)` for `tf.random.stateless_*`, in each update one seed
+            for real and fake images. To save the model, register the function with Keras.
         ema_decay: decay of the exponential moving average that makes `ema_generator`, in [0, 1). In the first steps it
             is smaller: `min(ema_decay, (1 + step) / (10 + step))`.
         seed: int >= 0, from which all random draws are made; drawn at random when `None`.
@@ -310,7 +310,7 @@ class GAN(keras.Model):
 
     def _discriminate(self, images, labels, seed):
         if self.augmentation is not None:
-            images = self.augmentation(images, seed)
+            images = self.augmentation(images, tf.random.experimental.stateless_fold_in(seed, _AUGMENTATION))
         return ops.cast(self.discriminator(_inputs(images, labels), training=True), "float32")
 
     def _track(self, values=(), **more):
