@@ -152,12 +152,12 @@ class GAN(keras.Model):
 
         Raises:
             UserError: if data contain NaN, float images are outside [-1, 1], labels are missing or out of range, or
-                there is validation data but no metric.
+                there is validation data but no metric; if a callback of Keras needs the one optimizer of other models.
         """
         self._assert_compile_called("fit")
         if kwargs.get("validation_data") is not None and not self.evaluation_metrics:
             raise UserError("nothing to evaluate: give compile() metrics")
-        checks.check_training(self)
+        checks.check_training(self, [kwargs.get("callbacks"), args[3:4]])
         x, y = checks.checked_data(x, y, self.num_classes)
         try:
             return super().fit(x, y, *args, **kwargs)
