@@ -110,6 +110,8 @@ class ReduceLROnPlateau(_Rates):
         UserError: if an argument is out of its range, or, from `fit()`, if an optimizer has a schedule.
 
     Examples:
+        >>> network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(16)])
+        >>> gan.compile(metrics=[kg.metrics.KernelDistance(kg.metrics.Extractor(network, "random projection"))])
         >>> plateau = kg.callbacks.ReduceLROnPlateau("val_kid", factor=0.5, patience=5)
         >>> checkpoint = kg.callbacks.Checkpoint("run/checkpoints", stateful=[plateau])
         >>> evaluation = kg.callbacks.Evaluation(kg.datasets.load("digits", "test").batches(64), steps=4)
