@@ -9,13 +9,13 @@ import tensorflow as tf
 from keras import ops
 from numpy.typing import ArrayLike
 
-from keras_gan import checks, layers, losses, optimizers, sampling
+from keras_gan import checks, layers, losses, optimizers, sampling, variables
 from keras_gan import regularizers as own_regularizers
 from keras_gan.errors import UserError
 from keras_gan.types import StrPath, Tensor
 
 # The purposes of stateless draws: within a step, draws of different purposes must be independent.
-_DISCRIMINATOR, _GENERATOR, _PENALTY, _EVALUATION = range(4)
+_DISCRIMINATOR, _GENERATOR, _PENALTY, _EVALUATION, _AUGMENTATION = range(5)
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
@@ -31,8 +31,8 @@ class GAN(keras.Model):
         generator: functional model, latents `(batch, latent_dim)` or `[latents, labels]` -> images.
         discriminator: functional model, images or `[images, labels]` -> logits `(batch, ..., heads)`.
         augmentation: `None`, or a differentiable function `(images, seed) -> images` that is applied to everything the
-            discriminator sees; `seed` is an int64 tensor `(2,)` for `tf.random.stateless_*`. To save the model,
-            register the function with Keras.
+            discriminator sees; `seed` is an int64 tensor `(2,)` for `tf.random.stateless_*`, in each update one seed
+            for real and fake images. To save the model, register the function with Keras.
         ema_decay: decay of the exponential moving average that makes `ema_generator`, in [0, 1). In the first steps it
             is smaller: `min(ema_decay, (1 + step) / (10 + step))`.
         seed: int >= 0, from which all random draws are made; drawn at random when `None`.
@@ -74,12 +74,7 @@ class GAN(keras.Model):
         self.expected_data = checks.Expected(self.sample_shape, self.num_classes, layers.packing_of(discriminator))
         self._range_watch = checks.RangeWatch()
         self.ema_generator = layers.float32_copy(generator)
-        self.step = self.add_weight(
-            name="step", dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
-        )
-        self.skipped = self.add_weight(
-            name="skipped", dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
-        )
+        self.step, self.skipped = variables.Counter("step"), variables.Counter("skipped")
         self.built = True
 
     @property
@@ -155,7 +150,7 @@ class GAN(keras.Model):
 
         Raises:
             UserError: if data contain NaN, float images are outside [-1, 1], labels are missing or out of range, or
-                there is validation data but no metric.
+                there is validation data but no metric; if a callback of Keras needs the one optimizer of other models.
         """
         with checks.one_line_errors():
             return super().fit(**checks.fit_arguments(self, x, y, *args, **kwargs))
@@ -189,6 +184,8 @@ class GAN(keras.Model):
         finite = ops.all(ops.stack([*finite, self._train_generator(real, labels)]))
         for weight, value in zip(statistics, before):
             weight.assign(ops.where(finite, weight, value))
+        averages = [average for average, weight in self._averages() if not weight.trainable]
+        optimizers.average_over_replicas([*statistics, *averages])
         self.skipped.assign(ops.where(finite, 0, self.skipped + 1))
         self.step.assign_add(1)
         return {name: tracker.result() for name, tracker in self._trackers.items()}
@@ -232,8 +229,11 @@ class GAN(keras.Model):
     def _update_ema_generator(self):
         step = ops.cast(self.step, "float32")
         decay = ops.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
-        for average, weight in zip(self.ema_generator.weights, self.generator.weights):
+        for average, weight in self._averages():
             average.assign_add((1.0 - decay) * (weight - average))
+
+    def _averages(self):
+        return zip(self.ema_generator.weights, self.generator.weights)
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
         """Updates the compiled metrics with real images and as many samples of the averaged generator.
@@ -321,7 +321,7 @@ class GAN(keras.Model):
 
     def _discriminate(self, images, labels, seed):
         if self.augmentation is not None:
-            images = self.augmentation(images, seed)
+            images = self.augmentation(images, tf.random.experimental.stateless_fold_in(seed, _AUGMENTATION))
         return ops.cast(self.discriminator(_inputs(images, labels), training=True), "float32")
 
     def _track(self, values=(), **more):

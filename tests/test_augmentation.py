@@ -108,11 +108,11 @@ def test_a_gan_trains_through_it_and_keeps_its_probability(images, tmp_path, mak
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("sure", [True, False])
-def test_the_probability_follows_the_discriminator(sure, images, make_gan):
+@pytest.mark.parametrize(("sure", "executed"), [(True, 1), (False, 1), (True, 4)])
+def test_the_probability_follows_the_discriminator(sure, executed, images, make_gan):
     gan = make_gan(
         augmentation=Augmentation(("contrast",), probability=0.4),
-        compile_args={"discriminator_optimizer": keras.optimizers.SGD(0.0)},
+        compile_args={"discriminator_optimizer": keras.optimizers.SGD(0.0), "steps_per_execution": executed},
     )
     # Of brightness alone, which tells the dark images from the fakes; or the same logit for all.
     kernel = gan.discriminator.get_layer("dense_1").kernel
@@ -120,7 +120,7 @@ def test_the_probability_follows_the_discriminator(sure, images, make_gan):
     gan.discriminator.get_layer("logits").kernel.assign(np.ones((16, 1)))
     adaptive = kg.callbacks.AdaptiveAugmentation(0.85, every=2, steps=40)
     history = gan.fit(images[0], batch_size=16, epochs=3, verbose=0, callbacks=[adaptive]).history
-    # 12 steps, a look each second one.
+    # 12 steps, a look each second one; or a look each fourth, for two.
     np.testing.assert_allclose(
         history["augmentation"], 0.4 + (1 if sure else -1) * np.array([4, 8, 12]) / 40, rtol=1e-5
     )

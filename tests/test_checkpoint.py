@@ -338,3 +338,102 @@ def test_a_history_is_cut_at_the_first_row_that_is_trained_again_or_not_whole(re
         path.write_text(whole)
         for file in (tmp_path / "checkpoints").glob("step-000000018.keras"):
             file.unlink()
+
+
+def test_several_steps_in_one_execution_are_stopped_and_resumed_too(make_gan, data, tmp_path):
+    def make():
+        keras.utils.set_random_seed(7)
+        augmentation = kg.augmentation.Augmentation(("brightness",))
+        return make_gan(3, compile_args={"steps_per_execution": 4}, augmentation=augmentation)
+
+    whole, parted = make(), make()
+    (tmp_path / "whole").mkdir()
+    history = train(whole, data, tmp_path / "whole", epochs=3, every_steps=3, keep=9)
+    assert names(tmp_path / "whole") == [f"step-{step:09d}.keras" for step in (0, 4, 8, 12, 16, 20, 24)]
+    expected = train(parted, data, tmp_path, epochs=3, extra=[StopAt(12, interrupt)])
+    assert int(parted.step) == 12
+    assert checkpoints.read_state(tmp_path / "checkpoints" / "step-000000012.keras")["batch"] == 4
+    expected |= train(parted, data, tmp_path, epochs=3)
+    assert_same(whole, parted)
+    assert history == expected
+
+
+def fit(gan, data, epochs, *callbacks):
+    batches = data.batches(8, start_step=int(gan.step))
+    gan.fit(batches, epochs=epochs, steps_per_epoch=STEPS, shuffle=False, verbose=0, callbacks=list(callbacks))
+
+
+@pytest.fixture(scope="module")
+def some_gan(make_gan):
+    return make_gan(3)
+
+
+def test_training_goes_on_after_each_signal(some_gan, data, tmp_path):
+    checkpoint, first = Checkpoint(tmp_path), int(some_gan.step)
+    with checkpoint.stop_on_signals():
+        with pytest.raises(Interrupted):
+            fit(some_gan, data, 2, StopAt(first + 2, interrupt), checkpoint)
+        checkpoint.restore(some_gan)
+        fit(some_gan, data, 1, checkpoint)
+        assert int(some_gan.step) == first + STEPS
+        with pytest.raises(KeyboardInterrupt):
+            fit(some_gan, data, 2, StopAt(first + STEPS + 1, lambda: (interrupt(), interrupt())), checkpoint)
+    checkpoint.restore(some_gan)
+    fit(some_gan, data, 2, checkpoint)
+    assert int(some_gan.step) == first + 2 * STEPS
+
+
+def test_a_signal_after_the_last_step_is_not_lost(tmp_path):
+    with pytest.raises(Interrupted), Checkpoint(tmp_path).stop_on_signals():
+        interrupt()
+
+
+def test_a_fit_without_the_checkpoint_begins_with_the_first_epoch(some_gan, data, tmp_path):
+    checkpoint = Checkpoint(tmp_path)
+    for _ in range(2):
+        fit(some_gan, data, 1, checkpoint)  # The second time nothing is left to train.
+    first = int(some_gan.step)
+    fit(some_gan, data, 1)
+    assert int(some_gan.step) == first + STEPS
+
+
+def test_a_checkpoint_callback_of_another_model_is_refused(some_gan, make_gan, data, tmp_path):
+    checkpoint = Checkpoint(tmp_path)
+    fit(some_gan, data, 1, checkpoint)
+    with pytest.raises(ValueError, match="holds checkpoints of another training"):
+        fit(make_gan(3), data, 2, checkpoint)
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_an_epoch_whose_data_ran_out_does_not_shorten_the_next(some_gan, data, tmp_path):
+    checkpoint, first = Checkpoint(tmp_path), int(some_gan.step)
+    few = data.batches(8).take(4)
+    some_gan.fit(few, epochs=2, steps_per_epoch=STEPS, shuffle=False, verbose=0, callbacks=[checkpoint])
+    assert int(some_gan.step) == first + 8
+
+
+class Count(kg.callbacks.StatefulCallback):
+    def __init__(self, count):
+        super().__init__()
+        self.count = count
+
+    def get_state(self):
+        return {"count": self.count}
+
+    def set_state(self, state):
+        self.count = state["count"]
+
+
+def test_two_callbacks_of_one_class_have_a_state_each(some_gan, data, tmp_path):
+    fit(some_gan, data, 1, Checkpoint(tmp_path, stateful=[Count(3), Count(5)]))
+    restored = [Count(0), Count(0)]
+    Checkpoint(tmp_path, stateful=restored).restore(some_gan)
+    assert [part.count for part in restored] == [3, 5]
+
+
+def test_means_of_an_older_checkpoint_are_one_number_for_all_replicas(some_gan):
+    (tracker, *_) = some_gan.metrics
+    checkpoints.set_metrics_state([tracker], {tracker.name: [6.0, 4.0]})
+    assert float(tracker.result()) == 1.5
+    checkpoints.set_metrics_state([tracker], {tracker.name: [[2.0, 1.0], [3.0, 3.0]]})
+    assert checkpoints.metrics_state([tracker]) == {tracker.name: [[3.0], [6.0]]}

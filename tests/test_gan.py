@@ -202,6 +202,37 @@ def test_augmentation_stands_between_every_image_and_the_discriminator(images):
     assert logs["d_loss"] == pytest.approx(np.log(2.0), rel=1e-5)
 
 
+def test_no_two_purposes_of_a_step_share_a_seed(images, monkeypatch):
+    class Penalty(kg.regularizers.Regularizer):
+        name = "penalty"
+
+        def penalty(self, scorer, real, fake, seed):
+            drawn["penalty"].append(tuple(seed.numpy()))
+            return scorer.logits(real)[:, 0] * 0.0
+
+        def get_config(self):
+            return {}
+
+    def augmentation(x, seed):
+        drawn["augmentation"].append(tuple(seed.numpy()))
+        return x
+
+    def latents(gan, batch, seed):
+        drawn["latents"].append(tuple(seed.numpy()))
+        return normal(gan, batch, seed)
+
+    drawn = {"penalty": [], "augmentation": [], "latents": []}
+    normal = kg.GAN._latents
+    monkeypatch.setattr(kg.GAN, "_latents", latents)
+    gan = kg.GAN(*kg.networks.mlp((8, 8, 1), latent_dim=4), augmentation=augmentation, seed=0)
+    gan.compile(regularizers=[Penalty()], discriminator_steps=2, **EAGER)
+    gan.fit(batches(images[0], size=32), verbose=0)
+    seeds = {purpose: set(some) for purpose, some in drawn.items()}
+    # Of 2 batches, 2 steps of the discriminator each; both players draw latents and augment.
+    assert {purpose: len(some) for purpose, some in seeds.items()} == {"penalty": 4, "augmentation": 6, "latents": 6}
+    assert len(set.union(*seeds.values())) == 16
+
+
 def test_generate_depends_on_seed_and_label_alone(make_gan, images):
     gan = make_gan(3, compile_args=EAGER)
     gan.fit(batches(*images, size=32), verbose=0)

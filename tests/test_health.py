@@ -207,3 +207,12 @@ def test_samples_that_are_no_numbers_are_seen_among_bytes_too(make_gan, images, 
     gan = make_gan()
     gan.fit(images[0], verbose=0, callbacks=[Break(), kg.callbacks.HealthMonitor(images[0], every=1)])
     assert "diverged" in caplog.text
+
+
+def test_it_looks_once_for_each_interval_whatever_keras_executes_in_a_row(make_gan, images):
+    gan = frozen(make_gan)
+    gan.compile(**slow(0.0), steps_per_execution=4)
+    monitor, _ = train(gan, images[0], epochs=3, every=6)
+    assert [look.step for look in monitor.looks] == [8, 12, 20, 24]
+    monitor, _ = train(gan, images[0], every=2)
+    assert [look.step for look in monitor.looks] == [28, 32]

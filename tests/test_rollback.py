@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_gan as kg
-from keras_gan.callbacks import Checkpoint, CSVHistory, Diverged, Rollback
+from keras_gan.callbacks import Checkpoint, CSVHistory, Diverged, HealthMonitor, Rollback
 
 STEPS = 6
 
@@ -123,3 +123,23 @@ def test_wrong_arguments_are_refused(tmp_path):
     for kwargs in ({"patience": 0}, {"factor": 0.0}, {"factor": 2.0}, {"limit": -1}):
         with pytest.raises(ValueError, match="need patience"):
             Rollback(Checkpoint(tmp_path), **kwargs)
+
+
+def test_steps_of_one_execution_are_counted_each(make_gan, images, tmp_path, caplog):
+    gan = make_gan(compile_args={"steps_per_execution": 4})
+    assert train(gan, tmp_path, images, 12, patience=4).count == 1
+    assert "Step 16: losses or gradients were NaN or infinite 4 steps in a row" in caplog.text
+    assert "4 steps of epoch 2 were NaN" in caplog.text
+    assert is_finite(gan)
+
+
+def test_means_after_a_rollback_are_of_the_steps_after_it(make_gan, images, tmp_path):
+    checkpoint = Checkpoint(tmp_path)
+    rollback, monitor = Rollback(checkpoint, patience=2), HealthMonitor(images[0][:32], every=4)
+    checkpoint.stateful = [rollback, monitor]
+    gan = make_gan()
+    data = kg.datasets.from_arrays(images[0]).batches(8)
+    callbacks = [Poison(8), rollback, monitor, checkpoint]
+    gan.fit(data, epochs=2, steps_per_epoch=STEPS, shuffle=False, verbose=0, callbacks=callbacks)
+    # Steps 9 and 10 were left out. As many steps follow until the look at 12 as there had been in the epoch before 8.
+    assert [look.step for look in monitor.looks] == [4, 8, 12]

@@ -1,9 +1,10 @@
 """Augmentation whose strength follows how sure the discriminator is."""
 
 from keras_gan.augmentation import Augmentation
-from keras_gan.callbacks.stateful import StatefulCallback, StepMeans
+from keras_gan.callbacks.stateful import Interval, StatefulCallback, StepMeans
 from keras_gan.errors import UserError
 from keras_gan.types import Logs
+from keras_gan.variables import number
 
 
 class AdaptiveAugmentation(StatefulCallback):
@@ -16,7 +17,8 @@ class AdaptiveAugmentation(StatefulCallback):
     Args:
         target: wanted value of `d_accuracy`, in (0.5, 1). The paper looks at the signs of the real logits instead, but
             these say nothing if only differences of logits count, as in the relativistic loss.
-        every: int >= 1, number of steps between two changes.
+        every: int >= 1, number of steps between two changes. If Keras executes more steps in a row
+            (`steps_per_execution`), the changes are fewer and as much larger.
         steps: int >= 1, number of steps in which the probability would go from 0 to 1.
         maximum: largest probability, in (0, 1]. Above 0.8 transformations begin to show in generated images.
 
@@ -40,31 +42,36 @@ class AdaptiveAugmentation(StatefulCallback):
         if not 0.0 < maximum <= 1.0:
             raise UserError(f"maximum must be in (0, 1], got {maximum!r}")
         self.target, self.every, self.steps, self.maximum = target, every, steps, maximum
-        self._means = StepMeans()
+        self._means, self._interval = StepMeans(), Interval(every)
 
     def on_train_begin(self, logs: Logs = None) -> None:
         if not isinstance(self.model.augmentation, Augmentation):
             raise UserError(
                 "AdaptiveAugmentation needs a GAN with an augmentation.Augmentation, whose probability it moves"
             )
+        self._interval.begin(int(self.model.step))
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         if batch == 0:
             self._means.begin_epoch(self.model)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        if int(self.model.step) % self.every:
+        passed = self._interval.passed(int(self.model.step))
+        if not passed:
             return
         means = self._means.take(self.model)
         if not means:  # A rollback at this step has reset the metrics.
             return
-        move = self.every / self.steps * (1 if means["d_accuracy"] > self.target else -1)
+        move = passed * self.every / self.steps * (1 if means["d_accuracy"] > self.target else -1)
         probability = self.model.augmentation.probability
-        probability.assign(min(max(float(probability) + move, 0.0), self.maximum))
+        probability.assign(min(max(number(probability) + move, 0.0), self.maximum))
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if logs is not None:
-            logs["augmentation"] = float(self.model.augmentation.probability)
+            logs["augmentation"] = number(self.model.augmentation.probability)
+
+    def on_rollback(self) -> None:
+        self._means.seen = {}
 
     def get_state(self) -> dict:
         return {"seen": self._means.seen}

@@ -1,5 +1,6 @@
 """Checkpoints from which training goes on as if it had never stopped."""
 
+import collections
 import contextlib
 import logging
 import math
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_gan import signals
 from keras_gan.callbacks.stateful import StatefulCallback
@@ -63,11 +63,12 @@ class Checkpoint(keras.callbacks.Callback):
 
     Args:
         folder: folder of the checkpoints; made if missing.
-        every_steps: int >= 1, also save after every so many steps within an epoch; `None` saves after epochs only.
+        every_steps: int >= 1, also save after every so many steps within an epoch; `None` saves after epochs only. If
+            Keras executes several steps in a row (`steps_per_execution`), it saves after those.
         keep: int >= 1, number of checkpoints to keep; older ones are deleted.
         monitor: key of the logs; the checkpoint of the epoch with its best value is kept as `best.keras` too.
         mode: "min" or "max", which value of `monitor` is best.
-        stateful: `StatefulCallback` objects of the same `fit()`, at most one of each class.
+        stateful: `StatefulCallback` objects of the same `fit()`; those of one class always in the same order.
 
     Raises:
         UserError: if an argument is out of its range, or, from `fit()`, if the folder holds checkpoints of another
@@ -95,7 +96,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.stateful = list(stateful)
         self.best = None
         self.epoch, self.batch, self._metrics = 0, 0, {}
-        self._restored = False
+        self._restored = None  # The model that agrees with the checkpoints.
         self._signum = None
 
     @contextlib.contextmanager
@@ -109,8 +110,9 @@ class Checkpoint(keras.callbacks.Callback):
         try:
             with signals.handled(("SIGINT", "SIGTERM", "SIGHUP"), self._on_signal):
                 yield
+            self._raise_if_told()  # A signal that came after the last step is not lost.
         finally:
-            self._signum = None  # So that another fit() with this callback does not stop at once.
+            self._signum = None
 
     def restore(self, gan: keras.Model) -> int | None:
         """Loads the newest checkpoint that can be read.
@@ -125,7 +127,7 @@ class Checkpoint(keras.callbacks.Callback):
             UserError: if there are checkpoints but none can be read, or they belong to another model.
         """
         found = self._newest()
-        self._restored = True
+        self._restored = gan
         if found is None:
             return None
         path, state = found
@@ -135,9 +137,9 @@ class Checkpoint(keras.callbacks.Callback):
                 damaged.rename(damaged.with_suffix(".damaged"))  # Otherwise it would count among those to keep.
         self.epoch, self.batch, self._metrics = state["epoch"], state["batch"], state["metrics"]
         self.best = state["best"]
-        for part in self.stateful:
-            if type(part).__name__ in state["stateful"]:
-                part.set_state(state["stateful"][type(part).__name__])
+        for name, part in self._named():
+            if name in state["stateful"]:
+                part.set_state(state["stateful"][name])
         return int(gan.step)
 
     def newest(self, accept: Accept | None = None) -> Path | None:
@@ -173,19 +175,21 @@ class Checkpoint(keras.callbacks.Callback):
             raise UserError(f"there is no checkpoint in {self.folder} to go back to")
         optimizers = self.model.discriminator_optimizer, self.model.generator_optimizer
         kept = [variable for optimizer in optimizers for variable in optimizer.variables if variable.name == RATE]
-        values = [(variable, np.array(variable)) for variable in (self.model.step, *kept)]
+        values = [(variable, variable.numpy()) for variable in (self.model.step, *kept)]
         checkpoints.load(self.model, path)
         for variable, value in values:
             variable.assign(value)
         self.model.skipped.assign(0)
         self.model.reset_metrics()
+        for part in self.stateful:
+            part.on_rollback()
         return path
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         for unfinished in self.folder.glob(".step-*"):  # Left by a process that was killed while it wrote.
             unfinished.unlink()
-        if not self._restored and checkpoints.newest_first(self.folder):
+        if self._restored is not self.model and checkpoints.newest_first(self.folder):
             raise UserError(f"{self.folder} holds checkpoints of another training: restore() it, or take a new folder")
         self.model._initial_epoch = self.epoch  # As Keras's BackupAndRestore does.
         if not checkpoints.newest_first(self.folder):
@@ -193,22 +197,23 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self.model._initial_epoch = None
-        self.epoch = epoch
-        # Number of batches of this epoch that were trained before the checkpoint: Keras counts from 0 again.
-        self._offset = self.batch
-        self._saved = self.batch
+        if epoch != self.epoch:  # The data of the epoch before ran out.
+            self.epoch, self.batch, self._metrics = epoch, 0, {}
+        # Keras counts batches from 0, also in the middle of an epoch, and those for which there were no data.
+        self._first = int(self.model.step) - self.batch
+        self._is_rest = self.batch > 0
         checkpoints.set_metrics_state(self.model.metrics, self._metrics)
         self._metrics = {}
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        self.batch = self._offset + batch + 1
+        before, self.batch = self.batch, int(self.model.step) - self._first
         if self._signum:
             self._save()
-            raise Interrupted(self._signum)
-        if self.every_steps and self.batch - self._saved >= self.every_steps:
+            self._raise_if_told()
+        if self.every_steps and self.batch // self.every_steps > before // self.every_steps:
             self._save()
         steps = self.params["steps"]
-        if self._offset and steps and self.batch >= steps and not self.model.stop_training:
+        if self._is_rest and steps and self.batch >= steps and not self.model.stop_training:
             self.model.stop_training = _END_OF_EPOCH
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -225,18 +230,18 @@ class Checkpoint(keras.callbacks.Callback):
         path = self._save()
         if path and is_best:
             checkpoints.copy(path, self.folder / "best.keras")
-        if self._signum:
-            raise Interrupted(self._signum)
+        self._raise_if_told()
 
     def on_train_end(self, logs: Logs = None) -> None:
-        self._restored = True  # The model agrees with the checkpoints, so another fit() may go on from here.
+        self.model._initial_epoch = None  # If there was no epoch left to train.
+        self._restored = self.model  # Another fit() may go on from here.
 
     def _save(self):
         """Writes a checkpoint, deletes old ones and returns the path.
 
         Returns `None` and writes nothing if the last step was skipped or weights are not finite.
         """
-        self._saved = self.batch
+        self._metrics = checkpoints.metrics_state(self.model.metrics) if self.batch else {}
         if int(self.model.skipped):
             return None
         if not checkpoints.is_finite(self.model):
@@ -247,9 +252,9 @@ class Checkpoint(keras.callbacks.Callback):
         state = {
             "epoch": self.epoch,
             "batch": self.batch,
-            "metrics": checkpoints.metrics_state(self.model.metrics) if self.batch else {},
+            "metrics": self._metrics,
             "best": self.best,
-            "stateful": {type(part).__name__: part.get_state() for part in self.stateful},
+            "stateful": {name: part.get_state() for name, part in self._named()},
         }
         checkpoints.save(self.model, path, state)
         for old in checkpoints.newest_first(self.folder)[self.keep :]:
@@ -272,7 +277,21 @@ class Checkpoint(keras.callbacks.Callback):
             raise UserError(f"none of the {len(found)} checkpoints in {self.folder} can be read")
         return None
 
+    def _named(self):
+        """Yields names in a checkpoint and stateful callbacks: the class, and a number from the second on."""
+        counts = collections.Counter()
+        for part in self.stateful:
+            name = type(part).__name__
+            counts[name] += 1
+            yield name if counts[name] == 1 else f"{name}_{counts[name]}", part
+
     def _on_signal(self, signum, frame):
         if self._signum:
+            self._signum = None
             raise KeyboardInterrupt
         self._signum = signum
+
+    def _raise_if_told(self):
+        signum, self._signum = self._signum, None  # Another fit() must not stop at once.
+        if signum:
+            raise Interrupted(signum)

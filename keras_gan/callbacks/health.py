@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_gan.callbacks.rollback import Rollback
-from keras_gan.callbacks.stateful import StatefulCallback, StepMeans
+from keras_gan.callbacks.stateful import Interval, StatefulCallback, StepMeans
 from keras_gan.errors import UserError
 from keras_gan.metrics.distances import nearest_neighbours, prdc
 from keras_gan.regularizers import DRAGAN, R1, R2, GradientPenalty
@@ -105,7 +105,8 @@ class HealthMonitor(StatefulCallback):
     Args:
         images: at least 6 real images `(N, ...)`, as `fit()` takes them; some hundreds are enough.
         labels: labels of the images, int `(N,)`, for conditional models.
-        every: int >= 1, number of steps between two looks.
+        every: int >= 1, number of steps between two looks. If Keras executes several steps in a row
+            (`steps_per_execution`), it looks after those in which a multiple of `every` was passed.
         patience: int >= 1, number of looks in a row that must show a trouble before it is reported.
         action: what to do at a trouble, beside the report: `"warn"` does nothing more, `"stop"` ends the training,
             `"rollback"` goes back to the last checkpoint of a healthy game, with lower learning rates.
@@ -150,7 +151,7 @@ class HealthMonitor(StatefulCallback):
         self.looks = []
         self._best = 0.0
         self._said = []
-        self._means = StepMeans()
+        self._means, self._interval = StepMeans(), Interval(every)
 
     def on_train_begin(self, logs: Logs = None) -> None:
         normalized = _layers_of(self.model.discriminator, keras.layers.BatchNormalization)
@@ -165,13 +166,14 @@ class HealthMonitor(StatefulCallback):
             raise UserError(f"the model's samples are {self.model.sample_shape}, the images {self.images.shape[1:]}")
         self._real = _pixels(self.images)
         self._distance = _nearest(self._real)
+        self._interval.begin(int(self.model.step))
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         if batch == 0:
             self._means.begin_epoch(self.model)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        if int(self.model.step) % self.every:
+        if not self._interval.passed(int(self.model.step)):
             return
         means = self._means.take(self.model)
         if not means:  # A rollback at this step has reset the metrics.
@@ -188,6 +190,9 @@ class HealthMonitor(StatefulCallback):
         logs["trouble"] = float(STATES.index(self.state))
         if self.looks:
             logs.update(diversity=self.looks[-1].diversity, coverage=self.looks[-1].coverage)
+
+    def on_rollback(self) -> None:
+        self._means.seen = {}
 
     def get_state(self) -> dict:
         return {

@@ -13,6 +13,7 @@ from keras_gan.callbacks.stateful import StatefulCallback
 from keras_gan.errors import UserError
 from keras_gan.optimizers import set_progress
 from keras_gan.types import Logs, StrPath
+from keras_gan.variables import number
 
 
 class TimeLimit(StatefulCallback):
@@ -73,7 +74,7 @@ class LearningRates(keras.callbacks.Callback):
             return
         for player in ("discriminator", "generator"):
             rate = getattr(self.model, f"{player}_optimizer").learning_rate
-            logs[f"{player}_learning_rate"] = float(keras.ops.convert_to_numpy(rate))
+            logs[f"{player}_learning_rate"] = number(rate)
 
 
 class Progress(keras.callbacks.ProgbarLogger):
@@ -100,6 +101,11 @@ class Progress(keras.callbacks.ProgbarLogger):
             )
             self.epochs = 0  # This silences Keras's own title, which would show a number of epochs that is no limit.
         super().on_epoch_begin(epoch, logs)
+        self._first = int(self.model.step)
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        # If Keras executes several steps in a row, its own number counts steps for which there were no data.
+        super().on_train_batch_end(int(self.model.step) - self._first - 1, logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.target = self.progbar.target = self.seen

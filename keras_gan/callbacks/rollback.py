@@ -44,7 +44,7 @@ class Rollback(StatefulCallback):
             raise UserError(f"need patience >= 1, limit >= 0, factor in (0, 1], got {patience}, {limit}, {factor}")
         self.checkpoint, self.patience, self.factor, self.limit = checkpoint, patience, factor, limit
         self.count = 0
-        self._left_out = self._begin = 0
+        self._left_out = self._begin = self._step = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
         if self.count:
@@ -53,10 +53,12 @@ class Rollback(StatefulCallback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._left_out, self._begin = 0, int(self.model.step)
+        self._step = self._begin
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        before, self._step = self._step, int(self.model.step)
         skipped = int(self.model.skipped)
-        self._left_out += skipped > 0
+        self._left_out += min(skipped, self._step - before)
         if skipped < self.patience:
             return
         self.back(f"losses or gradients were NaN or infinite {skipped} steps in a row")

@@ -4,6 +4,8 @@ import abc
 
 import keras
 
+from keras_gan.variables import number
+
 
 class StatefulCallback(keras.callbacks.Callback, abc.ABC):
     """A callback whose state is saved in checkpoints and restored when a run is resumed.
@@ -18,6 +20,32 @@ class StatefulCallback(keras.callbacks.Callback, abc.ABC):
     @abc.abstractmethod
     def set_state(self, state: dict) -> None:
         """Restores a state that `get_state` returned; called before training begins."""
+
+    def on_rollback(self) -> None:
+        """Is called after a rollback has taken back the players and reset the running means of the epoch."""
+
+
+class Interval:
+    """Counts the multiples of `every` that the step has passed, however many steps Keras executes in a row.
+
+    Because it looks at the step alone, a resumed run passes them at the same steps as a run that was never stopped.
+
+    Args:
+        every: int >= 1, number of steps in the interval.
+    """
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self._step = 0
+
+    def begin(self, step: int) -> None:
+        """Sets the step from which training goes on."""
+        self._step = step
+
+    def passed(self, step: int) -> int:
+        """Returns how many multiples lie above the step of the last call, up to this step."""
+        before, self._step = self._step, step
+        return step // self.every - before // self.every
 
 
 class StepMeans:
@@ -51,4 +79,4 @@ class StepMeans:
 
 def _sums(model):
     means = [metric for metric in model.metrics if isinstance(metric, keras.metrics.Mean)]
-    return {metric.name: [float(metric.total), float(metric.count)] for metric in means}
+    return {metric.name: [number(metric.total), number(metric.count)] for metric in means}

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from keras_gan import losses, regularizers
+from keras_gan.checks.callbacks import check_training
 from keras_gan.checks.data import Expected, packing_message
 from keras_gan.checks.sources import checked
 from keras_gan.checks.watch import EpochWatch, RangeWatch
@@ -121,6 +122,7 @@ def fit_arguments(model: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
     validates = arguments.get("validation_data") is not None or arguments.get("validation_split")
     if validates and not model.evaluation_metrics:
         raise UserError("nothing to evaluate: give compile() metrics")
+    check_training(model, arguments.get("callbacks"))
     expected, watch = model.expected_data, RangeWatch()
     x, y = checked(arguments["x"], arguments.get("y"), expected, watch)
     arguments |= {"x": x, "y": y}

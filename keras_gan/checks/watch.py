@@ -52,29 +52,24 @@ class EpochWatch(keras.callbacks.Callback):
         self._begin = self._first = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        self._first = _number(self.model.step)
+        self._first = int(self.model.step)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        self._begin = _number(self.model.step)
+        self._begin = int(self.model.step)
 
     def on_test_end(self, logs: Logs = None) -> None:
         self._range.finish()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self._range.finish()
-        step = _number(self.model.step)
+        step = int(self.model.step)
         if step == self._first and not self.model.stop_training:
             raise UserError("there was nothing to train on: the data gave no batch")
         steps = step - self._begin
-        if 0 < steps <= _number(self.model.skipped):
+        if 0 < steps <= int(self.model.skipped):
             logger.warning(
                 "all %d steps of epoch %d were NaN or infinite and changed nothing: "
                 "lower the learning rates, or train anew",
                 steps,
                 epoch + 1,
             )
-
-
-def _number(variable):
-    # `int(variable)` fails where each replica has one of its own.
-    return int(variable.numpy())

@@ -6,11 +6,12 @@ from keras_gan.optimizers.schedules import (
     ScaledSchedule,
     TimedSchedule,
     Warmup,
+    constant_rate,
     lower_learning_rate,
     set_constant_rate,
     set_progress,
 )
-from keras_gan.optimizers.step import OPTIMIZERS, apply_if_finite, prepare_optimizer, scale_loss
+from keras_gan.optimizers.step import OPTIMIZERS, apply_if_finite, average_over_replicas, prepare_optimizer, scale_loss
 
 __all__ = [
     "OPTIMIZERS",
@@ -20,6 +21,8 @@ __all__ = [
     "TimedSchedule",
     "Warmup",
     "apply_if_finite",
+    "average_over_replicas",
+    "constant_rate",
     "lower_learning_rate",
     "prepare_optimizer",
     "scale_loss",

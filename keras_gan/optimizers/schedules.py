@@ -5,6 +5,7 @@ from typing import Self
 import keras
 import tensorflow as tf
 
+from keras_gan import variables
 from keras_gan.types import Tensor
 
 # Schedules by name: functions of the first rate, the number of steps and the factor. All but `step` end after the
@@ -94,7 +95,7 @@ class TimedSchedule(DerivedSchedule):
         return self.schedule(self.progress)
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "progress": float(self.progress)}
+        return {**super().get_config(), "progress": variables.number(self.progress)}
 
 
 def set_progress(optimizer: keras.optimizers.Optimizer, progress: float) -> None:
@@ -107,11 +108,16 @@ def set_progress(optimizer: keras.optimizers.Optimizer, progress: float) -> None
         schedule = schedule.schedule
 
 
+def constant_rate(optimizer: keras.optimizers.Optimizer) -> float | None:
+    """Returns the learning rate of an optimizer, or `None` if it has a schedule."""
+    rate = _without_scaling(optimizer).get_config()["learning_rate"]
+    return None if isinstance(rate, dict) else rate
+
+
 def set_constant_rate(optimizer: keras.optimizers.Optimizer, rate: float) -> None:
     """Sets the learning rate of an optimizer, unless it has a schedule."""
-    optimizer = _without_scaling(optimizer)
-    if not isinstance(optimizer.get_config()["learning_rate"], dict):
-        optimizer.learning_rate = rate
+    if constant_rate(optimizer) is not None:
+        _without_scaling(optimizer).learning_rate = rate
 
 
 def lower_learning_rate(optimizer: keras.optimizers.Optimizer, factor: float, total: float) -> None:

@@ -1,6 +1,6 @@
 """One update of one player: scaled, applied only if it is finite, and the same on every replica."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -98,6 +98,22 @@ def apply_if_finite(
         # With other strategies the replicas meet in `apply`, which is not possible within a branch. So they meet here.
         replica.merge_call(apply_on_all, (finite, gradients))
     return finite
+
+
+def average_over_replicas(weights: Sequence[keras.Variable]) -> None:
+    """Gives all replicas the same statistics, such as those of batch normalisation, of which Keras leaves each its own.
+
+    Otherwise samples would depend on the replica that draws them, and a checkpoint would hold those of the first alone.
+
+    Args:
+        weights: float variables; those that Keras keeps the same itself are left alone.
+    """
+    own = [weight for weight in weights if weight.aggregation == "none"]
+    replica = tf.distribute.get_replica_context()
+    if own and replica.num_replicas_in_sync > 1:
+        means = replica.all_reduce(tf.distribute.ReduceOp.MEAN, [tf.identity(weight.value) for weight in own])
+        for weight, mean in zip(own, means):
+            weight.assign(mean)
 
 
 def _floating(part):

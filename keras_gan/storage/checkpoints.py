@@ -13,6 +13,7 @@ import numpy as np
 from keras_gan.errors import UserError
 from keras_gan.storage.files import written_aside
 from keras_gan.types import StrPath
+from keras_gan.variables import copies, number
 
 STATE = "training.json"
 
@@ -94,16 +95,22 @@ def newest_first(folder: StrPath) -> list[Path]:
 
 
 def metrics_state(metrics: Iterable[keras.metrics.Metric]) -> dict:
-    """Returns the sums and counts of running means, so that they can go on in the middle of an epoch."""
+    """Returns the sums and counts of running means on each replica, to go on in the middle of an epoch."""
     means = [metric for metric in metrics if isinstance(metric, keras.metrics.Mean)]
-    return {metric.name: [float(variable) for variable in metric.variables] for metric in means}
+    return {
+        metric.name: [[number(copy) for copy in copies(variable)] for variable in metric.variables] for metric in means
+    }
 
 
 def set_metrics_state(metrics: Iterable[keras.metrics.Metric], state: dict) -> None:
     """Restores what `metrics_state` returned."""
     for metric in metrics:
         for variable, value in zip(metric.variables, state.get(metric.name, ())):
-            variable.assign(value)
+            values, parts = np.atleast_1d(value), copies(variable)  # Of version 0.1.0: one number.
+            # The number of replicas may be another than before.
+            values = values if len(values) == len(parts) else [values.sum() / len(parts)] * len(parts)
+            for part, copy in zip(parts, values):
+                part.assign(copy)
 
 
 def is_finite(model: keras.Model) -> bool:
