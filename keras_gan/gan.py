@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 from numpy.typing import ArrayLike
 
-from keras_gan import checks, layers, losses, optimizers, sampling
+from keras_gan import checks, copies, losses, optimizers, sampling
 from keras_gan import regularizers as own_regularizers
 from keras_gan.errors import UserError
 from keras_gan.types import StrPath, Tensor
@@ -71,7 +71,9 @@ class GAN(keras.Model):
         if seed is not None and not 0 <= seed < 2**63:
             raise UserError(f"seed must be an int >= 0 that fits 64 bits, got {seed}")
         self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else int(seed)
-        self.ema_generator = layers.float32_copy(generator)
+        self.ema_generator = copies.float32_copy(generator)
+        copies.check_copyable(discriminator)  # export() copies it: better an error now than after the training.
+        copies.warn_of_unregistered(generator=generator, discriminator=discriminator, augmentation=augmentation)
         self.step = self.add_weight(
             name="step", dtype="int64", initializer="zeros", trainable=False, aggregation="only_first_replica"
         )
@@ -319,8 +321,8 @@ class GAN(keras.Model):
     def get_config(self) -> dict:
         return {
             **super().get_config(),
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "generator": copies.config_of(self.generator),
+            "discriminator": copies.config_of(self.discriminator),
             "augmentation": keras.saving.serialize_keras_object(self.augmentation),
             "ema_decay": self.ema_decay,
             "seed": self.seed,

@@ -25,10 +25,11 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from keras_gan.copies import float32_copy
 from keras_gan.errors import UserError
 from keras_gan.export.serving import MAX_ROWS, write_warmup
 from keras_gan.gan import GAN
-from keras_gan.layers import float32_copy, packing_of
+from keras_gan.layers import packing_of
 from keras_gan.sampling import is_image, latents_of_seeds, to_float, to_uint8
 from keras_gan.storage.checkpoints import is_finite
 from keras_gan.storage.files import written_aside

@@ -37,8 +37,9 @@ def save(model: keras.Model, path: StrPath, state: dict) -> None:
             model.save(aside)
             with zipfile.ZipFile(aside, "a") as archive:
                 archive.writestr(STATE, json.dumps(state))
-    except (OSError, RuntimeError, ValueError) as error:
-        # HDF5 reports a full disk as a RuntimeError or a ValueError, depending on what it was writing.
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
+        # HDF5 reports a full disk as a RuntimeError or a ValueError, depending on what it was writing. A network that
+        # Keras cannot describe is a TypeError.
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise OSError(f"cannot write the checkpoint {path}: {reason}") from error
 
