@@ -54,6 +54,9 @@ class Block(layers.Layer):
         super().__init__(**kwargs)
         self.function, self.inner = function, layers.Dense(4, activation=function)
 
+    def build(self, shape):
+        self.inner.build(shape)
+
     def call(self, inputs):
         return self.inner(inputs)
 

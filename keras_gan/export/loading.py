@@ -3,10 +3,8 @@
 import itertools
 import json
 import logging
-import zipfile
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
@@ -15,18 +13,19 @@ from keras_gan.errors import UserError
 from keras_gan.export.saved_model import INFO
 from keras_gan.gan import GAN
 from keras_gan.sampling import sample
-from keras_gan.storage.checkpoints import newest_first
+from keras_gan.storage.checkpoints import UnreadableCheckpoint, load_model, newest_first
 from keras_gan.types import StrPath, Tensor
 
 logger = logging.getLogger(__name__)
 
 
-def load(path: StrPath) -> "GAN | SavedGAN":
+def load(path: StrPath, custom_objects: dict | None = None) -> "GAN | SavedGAN":
     """Loads a model of any form to sample from.
 
     Args:
         path: a run folder (its `model.keras` is loaded, or else its newest checkpoint), a `.keras` file, or the folder
             of a SavedModel (or of its versions).
+        custom_objects: functions and classes by name that the model needs and that are not registered with Keras.
 
     Returns:
         a `GAN`, or a `SavedGAN` for a SavedModel. Both have `generate`, `num_classes` and `sample_shape`.
@@ -41,25 +40,20 @@ def load(path: StrPath) -> "GAN | SavedGAN":
     """
     path = Path(path)
     if path.is_file():
-        return _load_file(path)
+        return _load_file(path, custom_objects)
     found = [file for file in (path / "model.keras", *newest_first(path / "checkpoints")) if file.exists()]
     if not found:
         return SavedGAN(path)
     for file, other in itertools.pairwise(found):
         try:
-            return _load_file(file)
-        except UserError as error:
+            return _load_file(file, custom_objects)
+        except UnreadableCheckpoint as error:
             logger.warning("%s; taking %s", error, other.name)
-    return _load_file(found[-1])
+    return _load_file(found[-1], custom_objects)
 
 
-def _load_file(file):
-    if not zipfile.is_zipfile(file):
-        raise UserError(f"cannot load {file}: it is no .keras file, or an incomplete one")
-    try:
-        gan = keras.saving.load_model(file)
-    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"cannot load {file}: {str(error).splitlines()[0]}") from error
+def _load_file(file, custom_objects):
+    gan = load_model(file, custom_objects)
     if not isinstance(gan, GAN):
         raise UserError(f"{file} holds a {type(gan).__name__}, not a keras_gan.GAN")
     return gan
