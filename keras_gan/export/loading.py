@@ -10,13 +10,15 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from keras_gan.errors import UserError
-from keras_gan.export.saved_model import INFO
+from keras_gan.export.saved_model import INFO, ROWS
 from keras_gan.gan import GAN
 from keras_gan.sampling import sample
 from keras_gan.storage.checkpoints import UnreadableCheckpoint, load_model, newest_first
 from keras_gan.types import StrPath, Tensor
 
 logger = logging.getLogger(__name__)
+
+RENDER = "generate_from_latents"
 
 
 def load(path: StrPath, custom_objects: dict | None = None) -> "GAN | SavedGAN":
@@ -70,6 +72,8 @@ class SavedGAN:
         num_classes: number of classes, `None` when unconditional.
         sample_shape, image_shape: shape of one sample.
         class_names: a name for each class; empty if they are not known.
+        takes_rows: whether labels may be rows that are not one-hot, such as mixtures of classes. A conditional model
+            takes them, unless the SavedModel was written by a version before 0.2.0.
 
     Raises:
         UserError: if the folder holds no SavedModel of this package, or a damaged one.
@@ -90,19 +94,22 @@ class SavedGAN:
             self._model = tf.saved_model.load(str(folder))
         except (tf.errors.OpError, OSError) as error:
             raise UserError(f"cannot load the SavedModel {folder}: it is incomplete or damaged") from error
+        self.takes_rows = RENDER + ROWS in self._model.signatures
 
     def generate(
         self, num: int, labels: ArrayLike | None = None, seed: int = 0, truncation: float | None = None
     ) -> np.ndarray:
-        """Draws samples as `GAN.generate` does, but takes no mixtures of classes as labels."""
+        """Draws samples as `GAN.generate` does; raises `UserError` for rows that it does not take."""
         return sample(self.generate_from_latents, num, labels, seed, truncation, self.latent_dim, self.num_classes)
 
     def generate_from_latents(self, latents: Tensor, labels: Tensor | None = None) -> np.ndarray:
-        """Makes samples as `GAN.generate_from_latents` does, but takes no mixtures of classes as labels."""
-        inputs = {"latents": tf.constant(latents, "float32")}
-        if labels is not None:
-            if not np.isin(labels, (0.0, 1.0)).all():
-                raise UserError("a SavedModel takes whole labels, not mixtures of classes")
+        """Makes samples as `GAN.generate_from_latents` does; raises `UserError` for rows that it does not take."""
+        inputs, signature = {"latents": tf.constant(latents, "float32")}, RENDER
+        if labels is not None and self.takes_rows:
+            inputs["labels"], signature = tf.constant(labels, "float32"), RENDER + ROWS
+        elif labels is not None:
+            if not (np.isin(labels, (0.0, 1.0)).all() and (np.sum(labels, axis=-1) == 1.0).all()):
+                raise UserError("this SavedModel takes whole labels, no label rows: export the model anew")
             inputs["label"] = tf.argmax(labels, axis=-1)
-        (samples,) = self._model.signatures["generate_from_latents"](**inputs).values()
+        (samples,) = self._model.signatures[signature](**inputs).values()
         return samples.numpy()
