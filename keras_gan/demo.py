@@ -14,7 +14,6 @@ import numpy as np
 from gradio.themes import Soft  # pyright: ignore[reportMissingImports]
 
 from keras_gan.errors import UserError
-from keras_gan.gan import GAN
 from keras_gan.pictures import columns, enlarged, image_grid, picture, save_animation
 from keras_gan.sampling import Sampler, between, is_image
 from keras_gan.types import StrPath
@@ -87,7 +86,7 @@ def page(model: Sampler, title: str, class_names: Sequence[str] = ()) -> gr.Bloc
         with gr.Tab("In between"), gr.Row():
             with gr.Column(scale=1, min_width=260):
                 first, last = _seed_box("From seed", 0), _seed_box("To seed", 1)
-                ends = ("From class", "To class") if isinstance(model, GAN) else ("Class",)
+                ends = ("From class", "To class") if getattr(model, "takes_rows", True) else ("Class",)
                 labels = [gr.Dropdown(classes, value=number, label=end) for number, end in enumerate(ends) if classes]
                 walk_truncation = _truncation_box()
                 share = gr.Slider(0.0, 1.0, value=0.5, step=0.01, label="Share of the way")

@@ -1,6 +1,7 @@
 """The error that a user can mend."""
 
 import difflib
+import re
 from collections.abc import Collection
 
 
@@ -26,3 +27,14 @@ def unknown(kind: str, name: str, options: Collection[str]) -> UserError:
     near = difflib.get_close_matches(name.lower(), options, n=2)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(options)}"
     return UserError(f"unknown {kind} {name!r}: {hint}")
+
+
+def cause_of(error: BaseException) -> str:
+    """Returns in one line what was at the bottom of an error of Keras, which puts whole configs before and after it."""
+    paragraphs = str(error).split("Exception encountered: ")[-1].strip().split("\n\n")
+    # Of two paragraphs, the first may only say that the second follows.
+    while len(paragraphs) > 1 and paragraphs[0].startswith(("Exception encountered when", "A total of")):
+        paragraphs.pop(0)
+    text = re.sub(r"\x1b\[\d+m", "", paragraphs[0]).split(" Full object config")[0].split(" Full config")[0]
+    line = " ".join(text.split())
+    return f"{type(error).__name__} {line}".strip() if isinstance(error, KeyError) or not line else line

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 from numpy.typing import ArrayLike
 
-from keras_gan import checks, layers, losses, optimizers, sampling, variables
+from keras_gan import checks, copies, layers, losses, optimizers, sampling, variables
 from keras_gan import regularizers as own_regularizers
 from keras_gan.errors import UserError
 from keras_gan.types import StrPath, Tensor
@@ -73,7 +73,9 @@ class GAN(keras.Model):
         self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else int(seed)
         self.expected_data = checks.Expected(self.sample_shape, self.num_classes, layers.packing_of(discriminator))
         self._range_watch = checks.RangeWatch()
-        self.ema_generator = layers.float32_copy(generator)
+        self.ema_generator = copies.float32_copy(generator)
+        copies.check_copyable(discriminator)  # export() copies it: better an error now than after the training.
+        copies.warn_of_unregistered(generator=generator, discriminator=discriminator, augmentation=augmentation)
         self.step, self.skipped = variables.Counter("step"), variables.Counter("skipped")
         self.built = True
 
@@ -162,13 +164,11 @@ class GAN(keras.Model):
 
     def train_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Trains one step as `keras.Model.train_on_batch` does, and checks the batch as `fit` does."""
-        batch = checks.checked_arrays(x, y, self.expected_data, self._range_watch)
-        return super().train_on_batch(*batch, *args, **kwargs)
+        return super().train_on_batch(*checks.checked_batch(self, x, y), *args, **kwargs)
 
     def test_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Returns the metrics of a batch as `keras.Model.test_on_batch` does, and checks the batch as `fit` does."""
-        batch = checks.checked_arrays(x, y, self.expected_data, self._range_watch)
-        return super().test_on_batch(*batch, *args, **kwargs)
+        return super().test_on_batch(*checks.checked_batch(self, x, y), *args, **kwargs)
 
     def call(self, inputs: Tensor | list[Tensor], training: bool = False) -> Tensor:
         """Returns samples of the averaged generator, for latents or `[latents, labels]`."""
@@ -331,8 +331,8 @@ class GAN(keras.Model):
     def get_config(self) -> dict:
         return {
             **super().get_config(),
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "generator": copies.config_of(self.generator),
+            "discriminator": copies.config_of(self.discriminator),
             "augmentation": keras.saving.serialize_keras_object(self.augmentation),
             "ema_decay": self.ema_decay,
             "seed": self.seed,

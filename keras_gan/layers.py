@@ -228,25 +228,3 @@ def packing_of(network: keras.Model) -> int:
     """Returns how many samples a discriminator judges together: 1, unless it is packed."""
     packs = [layer.packing for layer in network._flatten_layers() if isinstance(layer, Pack)]
     return math.lcm(*packs)
-
-
-def in_float32(config: Any) -> Any:
-    """Returns the config of a layer with every dtype, also those of the layers that it wraps, set to float32."""
-    if isinstance(config, dict):
-        return {key: "float32" if key == "dtype" else in_float32(value) for key, value in config.items()}
-    return [in_float32(value) for value in config] if isinstance(config, list) else config
-
-
-def float32_copy(network: keras.Model) -> keras.Model:
-    """Copies a network so that it computes in float32, whatever the policy of the original.
-
-    A moving average changes by less in a step than bfloat16 or float16 can hold.
-    """
-
-    def copy_layer(layer):
-        return layer.__class__.from_config(in_float32(layer.get_config()))
-
-    copy = keras.models.clone_model(network, clone_function=copy_layer, recursive=True)
-    copy.set_weights(network.get_weights())
-    copy.trainable = False
-    return copy

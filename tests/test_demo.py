@@ -152,9 +152,8 @@ def test_on_a_phone_with_a_saved_model(gan, model, browser, tmp_path):
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         page.screenshot(path=tmp_path / "phone.png", full_page=True)
         page.get_by_role("tab", name="In between").click()
-        # A SavedModel takes whole labels: one class for both ends.
-        choose(page, "Class", "2")
-        wait_for(page, "On the way", enlarged(between(gan, (0, 1), [0.5], (2, 2)), 256)[0, ..., 0])
+        choose(page, "From class", "2")
+        wait_for(page, "On the way", enlarged(between(gan, (0, 1), [0.5], (2, 1)), 256)[0, ..., 0])
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 

@@ -42,7 +42,17 @@ def test_signatures(loaded):
         "generate_from_latents",
         "generate_png",
         "discriminate",
+        "generate_rows",
+        "generate_from_latents_rows",
+        "generate_png_rows",
+        "discriminate_rows",
     }
+    for name in ("generate_rows", "generate_png_rows"):
+        inputs = signatures[name].structured_input_signature[1]
+        assert {key: (spec.dtype, spec.shape.as_list()) for key, spec in inputs.items()} == {
+            "seed": (tf.int64, [None]),
+            "labels": (tf.float32, [None, 3]),
+        }
     for name in ("serving_default", "generate"):
         inputs = signatures[name].structured_input_signature[1]
         assert {k: (v.dtype, v.shape.as_list()) for k, v in inputs.items()} == {
@@ -125,8 +135,41 @@ def test_saved_gan_samples_as_the_model_does(trained):
         np.testing.assert_array_equal(saved.generate(3, truncation=0.5), gan.generate(3, truncation=0.5))
     with pytest.raises(ValueError, match="label 3 is out of range"):
         saved.generate(1, labels=3)
-    with pytest.raises(ValueError, match="whole labels"):
-        saved.generate(1, labels=[[0.5, 0.5, 0.0]])
+
+
+# What a model of attributes may be asked for, and a mixture of classes.
+ROWS = np.array([[1, 0, 1], [1, 1, 1], [0, 0, 0], [0.5, 0.25, 0.25], [0, 2, 0]], "float32")
+
+
+def test_label_rows_are_what_the_model_gets_in_every_signature(trained, loaded):
+    gan, folder = trained
+    expected = gan.generate(5, labels=ROWS, seed=3)
+    assert len({image.tobytes() for image in expected}) == 5
+    saved = SavedGAN(folder)
+    np.testing.assert_array_equal(saved.generate(5, labels=ROWS, seed=3), expected)
+    np.testing.assert_array_equal(saved.generate(3, labels=ROWS[:3].astype("int64"), seed=3), expected[:3])
+    request = {"seed": tf.range(3, 8, dtype=tf.int64), "labels": tf.constant(ROWS)}
+    np.testing.assert_array_equal(loaded.signatures["generate_rows"](**request)["image"], expected)
+    for data, image in zip(loaded.signatures["generate_png_rows"](**request)["image_bytes"], expected):
+        np.testing.assert_array_equal(tf.io.decode_png(data), image)
+    logit = loaded.signatures["discriminate_rows"](image=tf.constant(expected), labels=tf.constant(ROWS))["logit"]
+    logits = gan.discriminator([expected / np.float32(127.5) - 1.0, ROWS])[:, 0]
+    np.testing.assert_allclose(logit, logits, atol=1e-4)
+
+
+def test_label_rows_that_are_not_finite_are_an_error(loaded):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="labels must be finite"):
+        loaded.signatures["generate_rows"](seed=tf.constant([0], tf.int64), labels=tf.constant([[np.nan, 0.0, 1.0]]))
+
+
+def test_an_old_saved_model_takes_whole_labels_and_refuses_rows(trained, monkeypatch):
+    gan, folder = trained
+    saved = SavedGAN(folder)
+    monkeypatch.setattr(saved, "takes_rows", False)  # As one of version 0.1.0, which has no such signatures.
+    np.testing.assert_array_equal(saved.generate(3, labels=[2, 0, 1]), gan.generate(3, labels=[2, 0, 1]))
+    for row in ROWS:
+        with pytest.raises(ValueError, match="takes whole labels, no label rows: export the model anew"):
+            saved.generate(1, labels=[row])
 
 
 def test_the_last_version_is_taken(trained, tmp_path):

@@ -495,12 +495,3 @@ def test_the_scores_of_a_reversed_loss_count_the_right_way_round(make_gan, image
     served = tf.saved_model.load(tmp_path / "1").signatures["discriminate"]
     expected = -np.array(gan.discriminator(real))[:, 0]
     np.testing.assert_allclose(served(image=images[0][:16])["logit"], expected, rtol=1e-3, atol=1e-4)
-
-
-def test_the_average_computes_in_float32_within_wrappers_too():
-    with kg.layers.dtype_policy("mixed_bfloat16"):
-        network = kg.networks.dcgan_discriminator((8, 8, 1), width=8, spectral_normalization=True)
-    copy = kg.layers.float32_copy(network)
-    assert {layer.compute_dtype for layer in copy._flatten_layers()} == {"float32"}
-    images = np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 1)).astype("float32")
-    np.testing.assert_allclose(copy(images), network(images), atol=0.05)

@@ -67,12 +67,14 @@ def test_the_c_api_runs_every_signature_without_python_tensorflow(models):
     latents = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
     image = gan.generate(2, labels=[1, 2], seed=5)
     label = ([1, 2], "int64")
+    rows = np.array([[1, 0, 1], [0.5, 0.5, 0]], "float32")
     fed = {
         "generate": {"seed": ([5, 6], "int64"), "label": label},
         "serving_default": {"seed": ([5, 6], "int64"), "label": label},
         "generate_png": {"seed": ([5, 6], "int64"), "label": label},
         "generate_from_latents": {"latents": (latents.tolist(), "float32"), "label": label},
         "discriminate": {"image": (image.tolist(), "uint8"), "label": label},
+        "generate_rows": {"seed": ([5, 6], "int64"), "labels": (rows.tolist(), "float32")},
         # Mistakes, each an error.
         "label": {"seed": ([5, 6], "int64"), "label": ([1, 3], "int64")},
         "rows": {"seed": ([0] * 10_001, "int64"), "label": ([0] * 10_001, "int64")},
@@ -96,6 +98,8 @@ def test_the_c_api_runs_every_signature_without_python_tensorflow(models):
     answers = dict(zip(fed, json.loads(done.stdout.splitlines()[-1])))
     for name in ("generate", "serving_default"):
         np.testing.assert_array_equal(np.reshape(answers[name]["values"], answers[name]["shape"]), image)
+    many = gan.generate(2, labels=rows, seed=5)
+    np.testing.assert_array_equal(np.reshape(answers["generate_rows"]["values"], many.shape), many)
     for data, one in zip(answers["generate_png"]["values"], image):
         np.testing.assert_array_equal(tf.io.decode_png(base64.b64decode(data)), one)
     assert answers["generate_from_latents"]["shape"] == [2, 8, 8, 1]
@@ -281,6 +285,10 @@ GOLDEN = [
     ({"inputs": {"seed": [0, 9], "label": [1, 2]}}, {"outputs": [GRAY, GRAY]}),
     (
         {"signature_name": "generate_from_latents", "instances": [{"latents": [0, 1.5, -1e-3, 2], "label": 0}]},
+        {"predictions": [GRAY]},
+    ),
+    (
+        {"signature_name": "generate_rows", "instances": [{"seed": 0, "labels": [0, 0.5, 1]}]},
         {"predictions": [GRAY]},
     ),
 ]

@@ -14,7 +14,7 @@ from keras_gan.checks.arguments import (
     optimizers_of,
     regularizers_of,
 )
-from keras_gan.checks.data import Expected, checked_arrays, unpacked
+from keras_gan.checks.data import Expected, checked_batch, unpacked
 from keras_gan.checks.networks import check_inputs, check_networks
 from keras_gan.checks.sources import one_line_errors
 from keras_gan.checks.watch import RangeWatch
@@ -27,7 +27,7 @@ __all__ = [
     "check_inputs",
     "check_networks",
     "check_save_path",
-    "checked_arrays",
+    "checked_batch",
     "evaluation_arguments",
     "fit_arguments",
     "loss_of",

@@ -137,15 +137,16 @@ def check_arrays(x: np.ndarray, y: np.ndarray | None, expected: Expected, watch:
         watch.see(x.min())
 
 
-def checked_arrays(x: Any, y: Any, expected: Expected, watch: RangeWatch) -> tuple[Any, Any]:
-    """Checks one batch for `train_on_batch` or `test_on_batch`, and returns it.
+def checked_batch(model: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """Checks one batch for `train_on_batch` or `test_on_batch` of a model, and returns it.
 
     Raises:
         UserError: if something is wrong with it.
     """
+    expected = model.expected_data
     x, y = parts_of((x, y))
-    check_arrays(*as_arrays(x, y), expected, watch)
-    if expected.packing > 1 and x.shape[0] % expected.packing:
+    check_arrays(*as_arrays(x, y), expected, model._range_watch)
+    if expected.packing > 1 and len(x) % expected.packing:
         raise UserError(packing_message(expected.packing))
     return x, y if y is None or hasattr(y, "shape") else np.asarray(y)
 

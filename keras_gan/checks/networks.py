@@ -19,6 +19,11 @@ def check_networks(generator: keras.Model, discriminator: keras.Model) -> None:
                 f"the {name} takes labels as indices: give it one-hot rows, labels = keras.Input((num_classes,)), and "
                 "in place of an Embedding layer Dense(size, use_bias=False)(labels)"
             )
+    shared = {id(weight) for weight in generator.weights} & {id(weight) for weight in discriminator.weights}
+    if names := [weight.path for weight in generator.weights if id(weight) in shared]:
+        raise UserError(
+            f"the networks share weights, {names[0]}: give each layers of its own; Keras cannot load such two"
+        )
     if len(generator.inputs[0].shape) != 2:
         raise UserError(f"the generator's latents must be (batch, latent_dim), got {generator.inputs[0].shape}")
     made, seen = tuple(generator.outputs[0].shape[1:]), tuple(discriminator.inputs[0].shape[1:])

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,35 @@ def load_tensorflow() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def import_option(exposed: bool = False) -> Callable[[Callable], Callable]:
+    """Decorator that gives a command the option --import, whose files are imported before the command runs.
+
+    Args:
+        exposed: whether the command gets the files, as its argument `imports`.
+    """
+    return click.option(
+        "--import",
+        "imports",
+        metavar="FILE.py",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        multiple=True,
+        callback=_import_all,
+        expose_value=exposed,
+        help="Import a Python file first: what it registers with Keras, or as a family, loss or penalty, then counts.",
+    )
+
+
+def _import_all(context, option, files):
+    if files:
+        load_tensorflow()
+        from keras_gan.importing import import_file
+
+        with usage_errors():
+            for file in files:
+                import_file(file)
+    return files
 
 
 @contextlib.contextmanager

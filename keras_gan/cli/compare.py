@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from keras_gan import signals
-from keras_gan.cli.common import check_writable, load_tensorflow, usage_errors
+from keras_gan.cli.common import check_writable, import_option, load_tensorflow, usage_errors
 from keras_gan.errors import UserError
 from keras_gan.storage.files import write_json
 
@@ -35,6 +35,7 @@ from keras_gan.storage.files import write_json
 @click.option(
     "--output", type=click.Path(path_type=Path), required=True, help="Folder; runs that it holds are not repeated."
 )
+@import_option(exposed=True)
 def compare(
     entries: tuple[str, ...],
     dataset: str,
@@ -45,6 +46,7 @@ def compare(
     quality: float | None,
     settings: tuple[str, ...],
     output: Path,
+    imports: tuple[Path, ...],
     **budget: Any,
 ) -> None:
     """Train in several ways on equal terms, and write results.json and report.html.
@@ -98,7 +100,7 @@ def compare(
     with contextlib.ExitStack() as stack:
         with usage_errors():
             stack.enter_context(runs.held(runs.lock_of(output)))
-        rows = _run_all(plans, configs, output, about, _title(entries, dataset), quality)
+        rows = _run_all(plans, configs, output, about, _title(entries, dataset), quality, imports)
     _show(rows)
     warnings = [warning for results in rows.values() for result in results for warning in result.get("warnings", ())]
     for warning in dict.fromkeys(warnings):
@@ -109,7 +111,7 @@ def compare(
         raise click.ClickException(f"{failed} of {len(plans)} runs failed: the same command tries them again")
 
 
-def _run_all(plans, configs, output, about, title, quality):
+def _run_all(plans, configs, output, about, title, quality, imports):
     """Runs all plans, writes the results after each, and returns them by name."""
     from keras_gan import comparison
     from keras_gan.comparison import report
@@ -119,7 +121,7 @@ def _run_all(plans, configs, output, about, title, quality):
     for count, (seed, folder, run) in enumerate(plans, 1):
         click.echo(f"[{count}/{len(plans)}] {run.name}, seed {seed}: ", nl=False)
         with _exit_on_signals():
-            result = comparison.start(run, folder)
+            result = comparison.start(run, folder, imports)
         rows.setdefault(run.name, []).append(result)
         folders.setdefault(run.name, folder / comparison.RUN)
         click.echo(_said(result))

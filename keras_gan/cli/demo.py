@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import class_names_of, load_tensorflow
+from keras_gan.cli.common import class_names_of, import_option, load_tensorflow
 
 
 @click.command()
@@ -14,6 +14,7 @@ from keras_gan.cli.common import class_names_of, load_tensorflow
 @click.option("--port", type=click.IntRange(1, 65535), help="[default: the first free one from 7860 on]")
 @click.option("--share", is_flag=True, help="Make a public link too, through Gradio, for three days.")
 @click.option("--open/--no-open", "browse", default=False, show_default=True, help="Open the page in the browser.")
+@import_option()
 def demo(model: Path, host: str, port: int | None, share: bool, browse: bool) -> None:
     """Open a page to play with MODEL: a run folder, a .keras file or a SavedModel folder."""
     if not importlib.util.find_spec("gradio"):

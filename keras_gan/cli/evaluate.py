@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import check_file, load_tensorflow, usage_errors
+from keras_gan.cli.common import check_file, import_option, load_tensorflow, usage_errors
 from keras_gan.errors import UserError
 
 # Sample i has the seed SEED * SPACE + i, so that evaluations with two seeds share no sample.
@@ -39,6 +39,7 @@ MOST = 10_000
     type=click.Path(path_type=Path),
     help="PNG of samples and their nearest training images.  [default: in the run folder]",
 )
+@import_option()
 def evaluate(
     model: Path,
     dataset: str | None,

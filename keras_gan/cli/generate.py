@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import check_output, class_names_of, load_tensorflow, usage_errors
+from keras_gan.cli.common import check_output, class_names_of, import_option, load_tensorflow, usage_errors
 
 
 @click.command()
@@ -24,6 +24,7 @@ from keras_gan.cli.common import check_output, class_names_of, load_tensorflow, 
     metavar="FILE.png|FILE.npz|FILE.gif|FILE.mp4|FOLDER/",
     help="A grid, arrays, an animation of samples that change and come back, or a folder of single images.",
 )
+@import_option()
 def generate(
     model: Path, num: int | None, labels: tuple[str, ...], seed: int, truncation: float | None, frames: int, output: str
 ) -> None:

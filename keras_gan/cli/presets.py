@@ -2,7 +2,7 @@
 
 import click
 
-from keras_gan.cli.common import echo_settings, load_tensorflow, usage_errors
+from keras_gan.cli.common import echo_settings, import_option, load_tensorflow, usage_errors
 
 
 @click.command()
@@ -13,6 +13,7 @@ from keras_gan.cli.common import echo_settings, load_tensorflow, usage_errors
     metavar="[KEY]",
     help="Explain a setting, its values and its default; without KEY, all settings.",
 )
+@import_option()
 def presets(explain: str | None) -> None:
     """List the presets and their settings."""
     load_tensorflow()

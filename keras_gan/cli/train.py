@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from keras_gan.cli.common import check_writable, echo_settings, load_tensorflow, program, usage_errors
+from keras_gan.cli.common import check_writable, echo_settings, import_option, load_tensorflow, program, usage_errors
 
 
 @click.command()
@@ -54,6 +54,7 @@ from keras_gan.cli.common import check_writable, echo_settings, load_tensorflow,
     help="Any setting that `presets` shows; `presets --explain` explains them.",
 )
 @click.option("--dry-run", is_flag=True, help="Show settings and networks, but train and write nothing.")
+@import_option()
 def train(
     run_dir: Path | None,
     preset_name: str | None,

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
@@ -17,12 +18,13 @@ from keras_gan.datasets import ImageDataset
 from keras_gan.errors import UserError
 from keras_gan.storage.files import write_json
 from keras_gan.training import Options, Session, runs
+from keras_gan.types import StrPath
 
 # Number of training images that samples are compared with. All of a large dataset would take longer than the training.
 REFERENCE = 10_000
 
 
-def start(run: Run, folder: Path) -> dict:
+def start(run: Run, folder: Path, imports: Iterable[StrPath] = ()) -> dict:
     """Trains and measures a run in a process of its own.
 
     If the folder holds an unfinished run, training goes on; if it holds a finished one, only its result is read.
@@ -30,6 +32,7 @@ def start(run: Run, folder: Path) -> dict:
     Args:
         run: what to train.
         folder: folder that gets the run folder `run`, `log.txt` and `result.json`.
+        imports: Python files that the process imports first, for what they register.
 
     Returns:
         the result that `work` writes. For a run that failed it is `{"failure": ...}`, and the next call tries again.
@@ -45,7 +48,7 @@ def start(run: Run, folder: Path) -> dict:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / PLAN, plan)
         with open(folder / LOG, "a") as log:
-            command = [sys.executable, "-m", "keras_gan.comparison", str(folder)]
+            command = [sys.executable, "-m", "keras_gan.comparison", str(folder), *map(str, imports)]
             done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
         if done.returncode:
             lines = (folder / LOG).read_text(errors="replace").strip().splitlines()

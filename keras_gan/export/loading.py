@@ -3,30 +3,31 @@
 import itertools
 import json
 import logging
-import zipfile
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from keras_gan.errors import UserError
-from keras_gan.export.saved_model import INFO
+from keras_gan.export.saved_model import INFO, ROWS
 from keras_gan.gan import GAN
 from keras_gan.sampling import sample
-from keras_gan.storage.checkpoints import newest_first
+from keras_gan.storage.checkpoints import UnreadableCheckpoint, load_model, newest_first
 from keras_gan.types import StrPath, Tensor
 
 logger = logging.getLogger(__name__)
 
+RENDER = "generate_from_latents"
 
-def load(path: StrPath) -> "GAN | SavedGAN":
+
+def load(path: StrPath, custom_objects: dict | None = None) -> "GAN | SavedGAN":
     """Loads a model of any form to sample from.
 
     Args:
         path: a run folder (its `model.keras` is loaded, or else its newest checkpoint), a `.keras` file, or the folder
             of a SavedModel (or of its versions).
+        custom_objects: functions and classes by name that the model needs and that are not registered with Keras.
 
     Returns:
         a `GAN`, or a `SavedGAN` for a SavedModel. Both have `generate`, `num_classes` and `sample_shape`.
@@ -41,25 +42,20 @@ def load(path: StrPath) -> "GAN | SavedGAN":
     """
     path = Path(path)
     if path.is_file():
-        return _load_file(path)
+        return _load_file(path, custom_objects)
     found = [file for file in (path / "model.keras", *newest_first(path / "checkpoints")) if file.exists()]
     if not found:
         return SavedGAN(path)
     for file, other in itertools.pairwise(found):
         try:
-            return _load_file(file)
-        except UserError as error:
+            return _load_file(file, custom_objects)
+        except UnreadableCheckpoint as error:
             logger.warning("%s; taking %s", error, other.name)
-    return _load_file(found[-1])
+    return _load_file(found[-1], custom_objects)
 
 
-def _load_file(file):
-    if not zipfile.is_zipfile(file):
-        raise UserError(f"cannot load {file}: it is no .keras file, or an incomplete one")
-    try:
-        gan = keras.saving.load_model(file)
-    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"cannot load {file}: {str(error).splitlines()[0]}") from error
+def _load_file(file, custom_objects):
+    gan = load_model(file, custom_objects)
     if not isinstance(gan, GAN):
         raise UserError(f"{file} holds a {type(gan).__name__}, not a keras_gan.GAN")
     return gan
@@ -76,6 +72,8 @@ class SavedGAN:
         num_classes: number of classes, `None` when unconditional.
         sample_shape, image_shape: shape of one sample.
         class_names: a name for each class; empty if they are not known.
+        takes_rows: whether labels may be rows that are not one-hot, such as mixtures of classes. A conditional model
+            takes them, unless the SavedModel was written by a version before 0.2.0.
 
     Raises:
         UserError: if the folder holds no SavedModel of this package, or a damaged one.
@@ -96,19 +94,22 @@ class SavedGAN:
             self._model = tf.saved_model.load(str(folder))
         except (tf.errors.OpError, OSError) as error:
             raise UserError(f"cannot load the SavedModel {folder}: it is incomplete or damaged") from error
+        self.takes_rows = RENDER + ROWS in self._model.signatures
 
     def generate(
         self, num: int, labels: ArrayLike | None = None, seed: int = 0, truncation: float | None = None
     ) -> np.ndarray:
-        """Draws samples as `GAN.generate` does, but takes no mixtures of classes as labels."""
+        """Draws samples as `GAN.generate` does; raises `UserError` for rows that it does not take."""
         return sample(self.generate_from_latents, num, labels, seed, truncation, self.latent_dim, self.num_classes)
 
     def generate_from_latents(self, latents: Tensor, labels: Tensor | None = None) -> np.ndarray:
-        """Makes samples as `GAN.generate_from_latents` does, but takes no mixtures of classes as labels."""
-        inputs = {"latents": tf.constant(latents, "float32")}
-        if labels is not None:
-            if not np.isin(labels, (0.0, 1.0)).all():
-                raise UserError("a SavedModel takes whole labels, not mixtures of classes")
+        """Makes samples as `GAN.generate_from_latents` does; raises `UserError` for rows that it does not take."""
+        inputs, signature = {"latents": tf.constant(latents, "float32")}, RENDER
+        if labels is not None and self.takes_rows:
+            inputs["labels"], signature = tf.constant(labels, "float32"), RENDER + ROWS
+        elif labels is not None:
+            if not (np.isin(labels, (0.0, 1.0)).all() and (np.sum(labels, axis=-1) == 1.0).all()):
+                raise UserError("this SavedModel takes whole labels, no label rows: export the model anew")
             inputs["label"] = tf.argmax(labels, axis=-1)
-        (samples,) = self._model.signatures["generate_from_latents"](**inputs).values()
+        (samples,) = self._model.signatures[signature](**inputs).values()
         return samples.numpy()

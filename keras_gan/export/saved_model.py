@@ -9,8 +9,10 @@ Signatures (N is any number of rows; each output has N rows, so servers may batc
 - `generate_png`: inputs of `generate` -> `image_bytes` string `(N,)`.
 - `discriminate`: `image` uint8 [and `label`] -> `logit` float32 `(N,)`, the mean over patches and heads. A model with a
   packed discriminator does not have it, because that discriminator judges no sample by itself.
+- A conditional model has each of these a second time, as `NAME_rows`. In place of `label` it takes `labels` float32
+  `(N, num_classes)`, for mixtures of classes and for models that were trained on attributes.
 
-More than 10,000 rows, a label out of range, and latents that are not finite are errors (`INVALID_ARGUMENT`).
+More than 10,000 rows, a label out of range, and latents or labels that are not finite are errors (`INVALID_ARGUMENT`).
 
 Models of data other than images have `sample` float32 in place of `image`, and no `generate_png`.
 """
@@ -25,10 +27,11 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from keras_gan.copies import float32_copy
 from keras_gan.errors import UserError
 from keras_gan.export.serving import MAX_ROWS, write_warmup
 from keras_gan.gan import GAN
-from keras_gan.layers import float32_copy, packing_of
+from keras_gan.layers import packing_of
 from keras_gan.sampling import is_image, latents_of_seeds, to_float, to_uint8
 from keras_gan.storage.checkpoints import is_finite
 from keras_gan.storage.files import written_aside
@@ -36,6 +39,8 @@ from keras_gan.types import StrPath
 
 # TF Serving does not read this folder of a SavedModel, except for its own warm-up requests.
 INFO = Path("assets.extra") / "keras_gan.json"
+# Ends the names of the signatures that take label rows.
+ROWS = "_rows"
 
 
 def export_saved_model(gan: GAN, folder: StrPath, class_names: Sequence[str] = ()) -> None:
@@ -87,37 +92,38 @@ def _endpoints(gan, discriminator):
         with tf.control_dependencies([tf.debugging.assert_less_equal(tf.shape(rows)[0], MAX_ROWS, message)]):
             return tf.identity(rows)
 
-    def with_labels(first, label):
+    def with_labels(first, label, labels):
         if num_classes is None:
             return first
+        if labels is not None:
+            return [first, tf.debugging.check_numerics(labels, "labels must be finite")]
         message = f"label must be in [0, {num_classes})"
         low = tf.debugging.assert_non_negative(label, message)
         high = tf.debugging.assert_less(label, tf.constant(num_classes, "int64"), message)
         with tf.control_dependencies([low, high]):
             return [first, tf.one_hot(label, num_classes)]
 
-    def generate_from_latents(latents, label=None):
+    def generate_from_latents(latents, label=None, labels=None):
         latents = tf.debugging.check_numerics(limited(latents), "latents must be finite")
-        samples = generator(with_labels(latents, label), training=False)
+        samples = generator(with_labels(latents, label, labels), training=False)
         return {key: to_uint8(samples) if of_images else samples}
 
-    def generate(seed, label=None):
-        return generate_from_latents(latents_of_seeds(limited(seed), latent_dim, np.float32(np.inf)), label)
+    def generate(seed, label=None, labels=None):
+        return generate_from_latents(latents_of_seeds(limited(seed), latent_dim, np.float32(np.inf)), label, labels)
 
-    def generate_png(seed, label=None):
-        images = generate(seed, label)["image"]
+    def generate_png(seed, label=None, labels=None):
+        images = generate(seed, label, labels)["image"]
         return {"image_bytes": tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)}
 
-    def discriminate(sample, label=None):
+    def discriminate(sample, label=None, labels=None):
         sample = limited(sample)
         real = to_float(sample) if of_images else sample
-        logits = discriminator(with_labels(real, label), training=False)
+        logits = discriminator(with_labels(real, label, labels), training=False)
         return {"logit": ops.mean(score(logits), axis=tuple(range(1, len(logits.shape))))}
 
-    label = [] if num_classes is None else [tf.TensorSpec((None,), tf.int64, "label")]
-    seed = [tf.TensorSpec((None,), tf.int64, "seed"), *label]
-    latents = [tf.TensorSpec((None, latent_dim), tf.float32, "latents"), *label]
-    sample = [tf.TensorSpec((None, *shape), tf.uint8 if of_images else tf.float32, key), *label]
+    seed = tf.TensorSpec((None,), tf.int64, "seed")
+    latents = tf.TensorSpec((None, latent_dim), tf.float32, "latents")
+    sample = tf.TensorSpec((None, *shape), tf.uint8 if of_images else tf.float32, key)
     endpoints = {
         "serving_default": (generate, seed),
         "generate": (generate, seed),
@@ -127,7 +133,22 @@ def _endpoints(gan, discriminator):
         endpoints["generate_png"] = (generate_png, seed)
     if packing_of(discriminator) == 1:
         endpoints["discriminate"] = (discriminate, sample)
-    return endpoints
+    if num_classes is None:
+        return {name: (function, [spec]) for name, (function, spec) in endpoints.items()}
+    label = tf.TensorSpec((None,), tf.int64, "label")
+    labels = tf.TensorSpec((None, num_classes), tf.float32, "labels")
+    return {
+        **{name: (function, [spec, label]) for name, (function, spec) in endpoints.items()},
+        **{
+            f"{name}{ROWS}": (_taking_rows(function), [spec, labels])
+            for name, (function, spec) in endpoints.items()
+            if name != "serving_default"
+        },
+    }
+
+
+def _taking_rows(function):
+    return lambda first, labels: function(first, labels=labels)
 
 
 def next_version(folder: StrPath) -> Path:

@@ -7,7 +7,6 @@ content of the data; any Keras model; and Inception of Keras Applications, if it
 import hashlib
 import logging
 import os
-import zipfile
 from pathlib import Path
 
 import keras
@@ -19,6 +18,7 @@ from keras_gan import datasets, sampling
 from keras_gan import layers as own_layers
 from keras_gan.errors import UserError
 from keras_gan.metrics.distances import are_probabilities
+from keras_gan.storage.checkpoints import load_model
 from keras_gan.storage.files import written_aside
 from keras_gan.types import StrPath, Tensor
 
@@ -219,7 +219,7 @@ def dataset_classifier(data: datasets.ImageDataset, cache: StrPath | None = None
     name = f"classifier of {data.name}"
     path = _path(data, cache)
     if path.exists():
-        return Extractor(keras.saving.load_model(path), name, path=path)
+        return Extractor(load_model(path), name, path=path)
     logger.info("Training a classifier of %s, once: it is kept in %s", data.name, path.parent)
     network = train_classifier(data.images, data.labels, data.num_classes)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -243,24 +243,19 @@ def named_extractor(name: str, data: datasets.ImageDataset) -> Extractor:
     return dataset_classifier(data) if name == "classifier" else load_extractor(name)
 
 
-def load_extractor(path: StrPath) -> Extractor:
+def load_extractor(path: StrPath, custom_objects: dict | None = None) -> Extractor:
     """Loads an extractor of your own.
 
     Args:
         path: a `.keras` file, whose model takes images in [-1, 1] and gives features, or features and probabilities.
+        custom_objects: functions and classes by name that the model needs and that are not registered with Keras.
 
     Raises:
         UserError: if the file cannot be read, or its model has other inputs or outputs.
     """
     if not Path(path).is_file():
         raise UserError(f"no extractor {path}: there is classifier, inception, or a .keras file")
-    try:
-        network = keras.saving.load_model(path)
-    except (ValueError, OSError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        if not zipfile.is_zipfile(path):
-            raise UserError(f"cannot load the extractor {path}: it is no .keras file, or an incomplete one") from error
-        raise UserError(f"cannot load the extractor {path}: {str(error).splitlines()[0]}") from error
-    return Extractor(network, Path(path).name, path=path)
+    return Extractor(load_model(path, custom_objects), Path(path).name, path=path)
 
 
 def inception() -> Extractor:

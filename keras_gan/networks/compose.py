@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from keras_gan.copies import copied
 from keras_gan.errors import UserError
 from keras_gan.layers import ChosenRows, Join, Pack, SplitChoice
 
@@ -161,10 +162,7 @@ def _members(networks, share_until, inputs):
 
 def _part(network, inputs, outputs, name):
     """Copies a part of a network with its weights, because Keras may fail to save two models that share layers."""
-    part = keras.Model(_one_or_more(inputs), outputs, name=name)
-    copy = keras.models.clone_model(part)
-    copy.set_weights(part.get_weights())
-    return copy
+    return copied(keras.Model(_one_or_more(inputs), outputs, name=name))
 
 
 def _one_or_more(tensors):

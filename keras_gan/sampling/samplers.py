@@ -115,7 +115,7 @@ def between(
     Latents go along a great circle (White, arXiv:1609.04468), labels along a straight line.
 
     Args:
-        model: a `GAN` or `SavedGAN`; for the latter both labels must be the same.
+        model: a `GAN` or `SavedGAN`. If the latter does not take rows, both labels must be the same.
         seeds: two ints >= 0.
         shares: floats in [0, 1], the share of the way at which each sample is.
         labels: two ints; both are 0 when `None` and the model is conditional.

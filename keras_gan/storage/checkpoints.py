@@ -9,13 +9,19 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from keras_gan.errors import UserError
+from keras_gan.errors import UserError, cause_of
 from keras_gan.storage.files import written_aside
 from keras_gan.types import StrPath
 from keras_gan.variables import copies, number
 
 STATE = "training.json"
+# What Keras says of objects that it does not find, and of lambdas, which it does not load of its own accord.
+_UNKNOWN, _LAMBDA = (
+    ("Could not locate", "Cannot deserialize object of type", "Unknown "),
+    "Requested the deserialization",
+)
 
 
 class UnreadableCheckpoint(UserError):
@@ -38,8 +44,9 @@ def save(model: keras.Model, path: StrPath, state: dict) -> None:
             model.save(aside)
             with zipfile.ZipFile(aside, "a") as archive:
                 archive.writestr(STATE, json.dumps(state))
-    except (OSError, RuntimeError, ValueError) as error:
-        # HDF5 reports a full disk as a RuntimeError or a ValueError, depending on what it was writing.
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
+        # HDF5 reports a full disk as a RuntimeError or a ValueError, depending on what it was writing. A network that
+        # Keras cannot describe is a TypeError.
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise OSError(f"cannot write the checkpoint {path}: {reason}") from error
 
@@ -86,7 +93,39 @@ def load(model: keras.Model, path: StrPath) -> None:
             warnings.simplefilter("error", UserWarning)
             model.load_weights(path)
     except (ValueError, KeyError, UserWarning) as error:
-        raise UserError(f"{path} is of other networks or optimizers than these") from error
+        raise UserError(f"{path} is of other networks or optimizers than these: {cause_of(error)}") from error
+
+
+def load_model(path: StrPath, custom_objects: dict | None = None) -> keras.Model:
+    """Loads a model from a `.keras` file, and says in one line why that cannot be done.
+
+    Args:
+        path: the file.
+        custom_objects: functions and classes by name that the model needs and that are not registered with Keras.
+
+    Raises:
+        UnreadableCheckpoint: if the file is no `.keras` file, incomplete or damaged.
+        UserError: if the model needs what Keras does not know.
+    """
+    if not zipfile.is_zipfile(path):
+        raise UnreadableCheckpoint(f"cannot load {path}: it is no .keras file, or an incomplete one")
+    try:
+        return keras.saving.load_model(path, custom_objects)
+    except (MemoryError, tf.errors.ResourceExhaustedError):
+        raise
+    except Exception as error:
+        cause = cause_of(error)
+        if cause.startswith(_LAMBDA):
+            raise UserError(
+                f"cannot load {path}: it holds a lambda, which may be anybody's code. If you trust the file, call "
+                "keras.config.enable_unsafe_deserialization() first, on the command line in a file of --import FILE.py"
+            ) from error
+        if any(words in cause for words in _UNKNOWN):
+            raise UserError(
+                f"cannot load {path}: {cause.split('. ')[0]}. Give custom_objects, or register it with Keras, on the "
+                "command line in a file of --import FILE.py"
+            ) from error
+        raise UnreadableCheckpoint(f"cannot load {path}: {cause}") from error
 
 
 def newest_first(folder: StrPath) -> list[Path]:
