@@ -58,6 +58,11 @@ _HOLDERS = {"GAN": "gan", "UserError": "errors", "train": "training"}
 _OLD_NAMES = {"pretrained": "training.pretrained", "serving": "export.serving", "updates": "optimizers"}
 
 
+def _check_backend(name):
+    if name != "tensorflow":
+        raise ImportError(f"keras_gan runs on TensorFlow, but Keras is set to {name}: set KERAS_BACKEND=tensorflow")
+
+
 # Importing this package imports no TensorFlow, so that the command line answers at once. But Keras must know our
 # classes before it loads a model, so this hook imports the modules that define them as soon as Keras is imported. If
 # one of these modules was itself what imported Keras, it is only partly initialised when the hook runs. That is why
@@ -68,11 +73,6 @@ def _register(keras):
     _check_backend(keras.config.backend())
     for name in ("augmentation", "layers", "losses", "regularizers", "optimizers", "gan", "metrics.streaming"):
         importlib.import_module(f"keras_gan.{name}")
-
-
-def _check_backend(name):
-    if name != "tensorflow":
-        raise ImportError(f"keras_gan runs on TensorFlow, but Keras is set to {name}: set KERAS_BACKEND=tensorflow")
 
 
 def __getattr__(name: str) -> Any:

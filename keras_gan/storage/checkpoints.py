@@ -11,10 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_gan import variables
 from keras_gan.errors import UserError, cause_of
 from keras_gan.storage.files import written_aside
 from keras_gan.types import StrPath
-from keras_gan.variables import copies, number
 
 STATE = "training.json"
 # What Keras says of objects that it does not find, and of lambdas, which it does not load of its own accord.
@@ -137,7 +137,8 @@ def metrics_state(metrics: Iterable[keras.metrics.Metric]) -> dict:
     """Returns the sums and counts of running means on each replica, to go on in the middle of an epoch."""
     means = [metric for metric in metrics if isinstance(metric, keras.metrics.Mean)]
     return {
-        metric.name: [[number(copy) for copy in copies(variable)] for variable in metric.variables] for metric in means
+        metric.name: [[variables.number(copy) for copy in variables.copies(variable)] for variable in metric.variables]
+        for metric in means
     }
 
 
@@ -145,7 +146,7 @@ def set_metrics_state(metrics: Iterable[keras.metrics.Metric], state: dict) -> N
     """Restores what `metrics_state` returned."""
     for metric in metrics:
         for variable, value in zip(metric.variables, state.get(metric.name, ())):
-            values, parts = np.atleast_1d(value), copies(variable)  # Of version 0.1.0: one number.
+            values, parts = np.atleast_1d(value), variables.copies(variable)  # Of version 0.1.0: one number.
             # The number of replicas may be another than before.
             values = values if len(values) == len(parts) else [values.sum() / len(parts)] * len(parts)
             for part, copy in zip(parts, values):
