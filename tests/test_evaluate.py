@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -178,3 +179,18 @@ def test_few_images_of_ones_own_are_measured_as_far_as_they_can(run, trained, tm
     assert "Warning: no classifier score, of 40 to train on, 8 held out and 100 samples: " in result.output
     assert "KID" in result.output
     assert "one image in 6 is taken as held out: whether the model was trained on it is not known" in result.output
+
+
+@pytest.mark.usefixtures("_no_cas")
+def test_data_that_have_changed_since_the_training_are_said(run, tmp_path):
+    rng = np.random.default_rng(0)
+    for number in range(130):
+        folder = tmp_path / "photos" / str(number % 2)
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (8, 8), "uint8")).save(folder / f"{number:03d}.png")
+    result = run(*QUICK, "--epochs", 1, "--dataset", "photos", "--run-dir", "run", "--export-dir", "out")
+    assert result.exit_code == 0, result.output
+    (tmp_path / "photos" / "0" / "000.png").unlink()
+    result = run("evaluate", "run", "--num", 100)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"Warning: the data have changed since \(\d+ images to train on then, \d+ now\)", result.output)

@@ -265,3 +265,9 @@ def test_more_channels_than_png_has_make_no_png(make_gan, tmp_path):
         "generate_from_latents",
         "serving_default",
     ]
+
+
+def test_versions_in_a_place_that_is_a_file_are_refused_at_once(trained, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        export_next(trained[0], tmp_path / "file")

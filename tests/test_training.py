@@ -215,3 +215,51 @@ def test_records_of_other_versions(record, tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(kg.UserError, match="damaged"):
         runs.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"epochs": 0}, "epochs must be a whole number"),
+        ({"minutes": 0}, "minutes must be a number"),
+        ({"callbacks": [1]}, "callbacks must be Keras callbacks, got 1"),
+        ({"evaluate": "classifier"}, r"evaluate says how a run is stored or watched: give options=\{'evaluate': ...\}"),
+        ({"export_dir": "file.txt"}, "cannot write to file.txt: file.txt is a file"),
+        ({"batch_size": 64}, "batch size 64 does not fit arrays: it has 50 images; set batch_size"),
+        ({"dataset": [FEW[0], FEW[1]]}, r"a tuple \(images, labels\) or an ImageDataset, got list"),
+        ({"dataset": (FEW[0],)}, "images must be"),
+        ({"dataset": kg.datasets.from_arrays(*FEW).batches(8)}, r"GAN.fit\(\) takes tf.data.Datasets"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_nothing_behind(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("file.txt").write_text("")
+    with pytest.raises(kg.UserError, match=message) as error:
+        kg.train("dcgan", **{"dataset": FEW, "epochs": 1, "run_dir": "run", **SMALL, **arguments})
+    assert "\n" not in str(error.value)
+    assert not Path("run").exists()
+
+
+def test_a_run_of_given_images_is_resumed_with_them_alone(tmp_path, caplog):
+    run = tmp_path / "run"
+    kg.train("dcgan", FEW, epochs=2, run_dir=run, callbacks=None, **SMALL)
+    with pytest.raises(kg.UserError, match="was trained on images of a Python program: give them again"):
+        kg.train(run_dir=run, resume=True)
+    others = FEW[0][:57], FEW[1][:57]
+    message = (
+        r"other settings or data: images 50 -> 47, other images, labels or class names, held out 10 images .* -> 10"
+    )
+    with pytest.raises(kg.UserError, match=message):
+        kg.train(None, others, run_dir=run, resume=True)
+    kg.train(None, FEW, run_dir=run, resume=True, epochs=1)
+    assert "2 epochs are trained already, more than 1" in caplog.text
+
+
+@pytest.mark.parametrize("part", ["data", "options", "versions", "config"])
+def test_a_record_with_a_part_that_is_none_is_damaged(part, tmp_path):
+    session = Session(presets.dcgan().replace(epochs=1, minutes=None, **SMALL), data=kg.datasets.from_arrays(*FEW))
+    session.record.write(tmp_path)
+    content = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**content, part: None}))
+    with pytest.raises(kg.UserError, match=r"its config\.json is damaged"):
+        runs.read(tmp_path)

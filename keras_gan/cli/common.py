@@ -134,12 +134,11 @@ def usage_errors() -> Iterator[None]:
 
 
 def check_writable(folder: StrPath) -> None:
-    """Raises a usage error now, rather than after the training, if a folder cannot be written."""
-    parent = Path(folder)
-    while not parent.exists():
-        parent = parent.parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise click.UsageError(f"cannot write to {folder}")
+    """Raises a usage error now, rather than after the work, if a folder cannot be written."""
+    from keras_gan.storage import files
+
+    with usage_errors():
+        files.check_writable(folder)
 
 
 def check_output(output: str, suffixes: Sequence[str], or_folder: bool = False) -> Path:
@@ -178,7 +177,7 @@ def class_names_of(path: Path, gan: Any) -> tuple[str, ...]:
 
 def echo_settings(config: Any) -> None:
     for key, value in config.by_key().items():
-        click.echo(f"  {key:36}{value}")
+        click.echo(f"  {key:38}{value}")
 
 
 def program() -> str:

@@ -143,9 +143,14 @@ def _data(model, dataset, image_size):
     if dataset is None:
         raise UserError(f"{model} does not say what it was trained on: give --dataset")
     train, test, held_out_from = datasets.load_with_held_out(dataset, image_size, **split)
+    changed = []
+    same_size = run and image_size == run.config.image_size
+    if split and same_size and run.data.get("fingerprint") not in (None, train.fingerprint):
+        then = f"{run.data['images']:,} images to train on then, {len(train):,} now"
+        changed = [f"the data have changed since ({then}): the model may know what is held out now"]
     if test is None:
         test, train = datasets.split(train, 6)
-        return train, test, ["one image in 6 stands for held-out ones, though the model was trained on it"]
+        return train, test, [*changed, "one image in 6 stands for held-out ones, though the model was trained on it"]
     if not split and held_out_from != "test split":
         return train, test, [f"{held_out_from} is taken as held out: whether the model was trained on it is not known"]
-    return train, test, []
+    return train, test, changed

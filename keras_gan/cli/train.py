@@ -109,7 +109,8 @@ def _train(session):
         message = f"Stopped at step {int(session.model.step):,} by {name}, all is saved."
         raise _stopped(session, message, stop.signum) from None
     except KeyboardInterrupt:
-        message = f"Interrupted. The last checkpoint is {session.checkpoint.newest()}."
+        newest = session.checkpoint.newest()
+        message = f"Interrupted. The last checkpoint is {newest}." if newest else "Interrupted before a checkpoint."
         raise _stopped(session, message, signal.SIGINT) from None
     except callbacks.Diverged as error:
         raise click.ClickException(f"{error}. {session.checkpoint.newest()} can be used; try other settings") from None

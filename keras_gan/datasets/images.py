@@ -69,7 +69,9 @@ class ImageDataset:
     def steps(self, batch_size: int) -> int:
         """Returns the number of whole batches in a pass; raises `UserError` if there are too few images for one."""
         if not 1 <= batch_size <= len(self):
-            raise UserError(f"batch size {batch_size} does not fit {self.name}: it has {len(self):,} images")
+            raise UserError(
+                f"batch size {batch_size} does not fit {self.name}: it has {len(self):,} images; set batch_size"
+            )
         return len(self) // batch_size
 
     def draw(self, num: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray | None]:

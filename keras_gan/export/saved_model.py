@@ -175,7 +175,7 @@ def export_next(gan: GAN, folder: StrPath, class_names: Sequence[str] = ()) -> P
         try:
             export_saved_model(gan, version, class_names)
         except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or not version.is_dir():
                 raise
         else:
             return version

@@ -8,7 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from keras_gan.errors import UserError
 from keras_gan.types import StrPath
+
+
+def check_writable(folder: StrPath) -> None:
+    """Raises `UserError` if a folder cannot be made or written, to say so before the work rather than after it."""
+    parent = Path(folder)
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise UserError(f"cannot write to {folder}" + ("" if parent.is_dir() else f": {parent} is a file"))
 
 
 @contextlib.contextmanager

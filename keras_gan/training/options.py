@@ -50,7 +50,7 @@ def chosen_config(
         base = preset
     else:
         base = before if before and preset is None else presets.preset(preset or "dcgan")
-    end = {"epochs": epochs, "minutes": minutes} if epochs or minutes else {}
+    end = {} if epochs is None and minutes is None else {"epochs": epochs, "minutes": minutes}
     config = base.replace(**{**end, **settings})
     if before and config.precision == "auto":
         config = config.replace(precision=before.precision)

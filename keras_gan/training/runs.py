@@ -98,7 +98,10 @@ def read(run_dir: Path) -> Record:
         if schema == 1:
             config["hold_out"] = 0
         if schema <= SCHEMA:
-            return Record(Config(**config), **content)
+            record = Record(Config(**config), **content)
+            if all(isinstance(part, dict) for part in (record.data, record.versions, record.options)):
+                return record
+            raise TypeError("a part is missing")
     except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
         raise UserError(f"{run_dir} cannot be read: its {RECORD} is damaged") from error
     except UserError as error:
@@ -118,6 +121,23 @@ def changes(old: Record, new: Record) -> dict[str, tuple]:
     }
     keys = [key for key in after if key not in HARMLESS]
     return {key: (before.get(key), after[key]) for key in keys if before.get(key) != after[key]}
+
+
+def said(changed: dict[str, tuple]) -> str:
+    """Says what `changes` returned: images by their numbers, settings by their values."""
+    texts = []
+    for key, (old, new) in changed.items():
+        if key == "fingerprint":
+            texts.append("other images, labels or class names")
+        elif key == "held_out":
+            texts.append(f"held out {_held_out(old)} -> {_held_out(new)}")
+        else:
+            texts.append(f"{key} {old} -> {new}")
+    return ", ".join(texts)
+
+
+def _held_out(part):
+    return f"{part['images']:,} images ({part['from']})" if isinstance(part, dict) else "nothing"
 
 
 def lock_of(run_dir: Path) -> FileLock:

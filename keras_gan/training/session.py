@@ -19,6 +19,7 @@ from keras_gan.optimizers import set_constant_rate
 from keras_gan.presets import Config
 from keras_gan.presets.config import PLAYERS
 from keras_gan.storage import checkpoints
+from keras_gan.storage.files import check_writable
 from keras_gan.training import runs
 from keras_gan.training.options import Options, chosen_options
 from keras_gan.training.pretrained import load_by_path
@@ -93,12 +94,13 @@ class Session:
             tf.config.experimental.enable_op_determinism()
             # What `auto` chooses depends on the machine, and where it must be timed, on the moment.
             config = config.replace(precision=config.precision.replace("auto", "float32"))
-        self.data, self.held_out, held_out_from = _data(config, data)
+        self.data, self.held_out, held_out_from = _data(config, data, before)
         config = config.replace(
             precision=presets.resolve_precision(config.precision),
             **({} if data is None else {"dataset": data.name}),
         )
-        self.steps_per_epoch = config.epoch_steps or max(self.data.steps(config.batch_size), EPOCH_STEPS)
+        steps = self.data.steps(config.batch_size)
+        self.steps_per_epoch = config.epoch_steps or max(steps, EPOCH_STEPS)
         self.config, self.options = config, options
         self.record = runs.Record(
             config, _describe(self.data, self.held_out, held_out_from, data), runs.versions(), options.model_dump()
@@ -106,8 +108,8 @@ class Session:
         self.changed = runs.changes(before, self.record) if before else {}
         if self.changed and not allow_changes:
             raise UserError(
-                f"the run had other settings: {self.changes}; leave them out to go on as before, or change them with "
-                "--allow-changes"
+                f"the run had other settings or data: {self.changes}; go on with those that it had, or change them "
+                "with --allow-changes"
             )
         if before and before.versions != self.record.versions:
             logger.info(
@@ -134,7 +136,7 @@ class Session:
     @property
     def changes(self) -> str:
         """The content of `changed` as a text."""
-        return ", ".join(f"{key} {old} -> {new}" for key, (old, new) in self.changed.items())
+        return runs.said(self.changed)
 
     @property
     def history(self) -> list[dict[str, float | None]]:
@@ -187,8 +189,13 @@ class Session:
             InTrouble: if the game was in trouble and the option `watch` is `stop`.
             UserError: if the disk is full, the folder was deleted, or another process trains in it.
         """
+        callbacks = _checked_callbacks(callbacks)
+        if self.options.export_dir:
+            check_writable(self.options.export_dir)
         with self.locked() as folder:
             self._restore(folder)
+            if self.config.epochs and self.checkpoint.epoch > self.config.epochs:
+                logger.warning("%d epochs are trained already, more than %d", self.checkpoint.epoch, self.config.epochs)
             newest = self.checkpoint.newest() if self._is_over else None
             if newest and checkpoints.are_same(folder / "model.keras", newest):
                 logger.info(
@@ -316,8 +323,19 @@ class Session:
             checkpoints.copy(newest, folder / "model.keras")
 
 
-def _data(config, data):
+def _checked_callbacks(callbacks):
+    """Returns a list of Keras callbacks, checked before there is a run folder."""
+    callbacks = [] if callbacks is None else list(callbacks)
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise UserError(f"callbacks must be Keras callbacks, got {callback!r}")
+    return callbacks
+
+
+def _data(config, data, before):
     if data is None:
+        if before and before.data.get("given_in_python") and config.dataset == before.config.dataset:
+            raise UserError("this run was trained on images of a Python program: give them again, as dataset=images")
         return datasets.load_with_held_out(config.dataset, config.image_size, config.hold_out)
     if config.image_size:
         raise UserError("image_size is for datasets by name and folders: resize the images that you give")

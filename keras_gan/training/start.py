@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_gan import datasets
+from keras_gan.errors import UserError
 from keras_gan.presets import Config
 from keras_gan.training import runs
-from keras_gan.training.options import chosen_config, chosen_options
+from keras_gan.training.options import Options, chosen_config, chosen_options
 from keras_gan.training.session import Session
 from keras_gan.types import StrPath
 
@@ -56,6 +57,8 @@ def train(
         >>> session = kg.train("dcgan", dataset="digits", conditional=True, minutes=0.1)
         >>> sevens = session.model.generate(16, labels=7)
     """
+    if wrong := sorted(settings.keys() & Options.model_fields.keys()):
+        raise UserError(f"{wrong[0]} says how a run is stored or watched: give options={{{wrong[0]!r}: ...}}")
     data = _given(dataset)
     if isinstance(dataset, str | Path):
         settings["dataset"] = str(dataset)
@@ -69,5 +72,14 @@ def _given(dataset):
     """Returns the images of a dataset, or `None` if it is given by name or not at all."""
     if dataset is None or isinstance(dataset, str | Path | datasets.ImageDataset):
         return dataset if isinstance(dataset, datasets.ImageDataset) else None
-    images, labels = dataset if isinstance(dataset, tuple) else (dataset, None)
-    return datasets.from_arrays(np.asarray(images), labels)
+    images, labels = dataset if isinstance(dataset, tuple) and len(dataset) == 2 else (dataset, None)
+    try:
+        images = np.asarray(images)
+    except ValueError:  # NumPy says that parts differ in shape.
+        images = None
+    if images is None or images.dtype == object:
+        raise UserError(
+            "the dataset must be a name, a folder, an array of images, a tuple (images, labels) or an ImageDataset, "
+            f"got {type(dataset).__name__}; GAN.fit() takes tf.data.Datasets and other streams"
+        )
+    return datasets.from_arrays(images, labels)
