@@ -204,7 +204,9 @@ def _checked_loader(loader, expected, watch):
 
     class Checked(type(loader)):
         def __iter__(self):
-            return map(check, super().__iter__())
+            for batch in super().__iter__():
+                check(batch)
+                yield batch  # As it came, because Keras calls methods of PyTorch's tensors.
 
     # Keras wants a `DataLoader` with the attributes of this one.
     loader = copy.copy(loader)
