@@ -1,9 +1,10 @@
-"""Handlers of the signals by which the system asks a process to stop."""
+"""Signals by which the system asks a process to stop: handlers of them, and processes that end with this one."""
 
 import contextlib
 import signal
+import subprocess
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -27,3 +28,26 @@ def handled(names: Collection[str], handler: Callable[[int, FrameType | None], A
     finally:
         for signum, old in before.items():
             signal.signal(signum, old)
+
+
+def run(command: Sequence[str], **kwargs: Any) -> subprocess.CompletedProcess:
+    """Runs a command as `subprocess.run` does, but no exception of a signal handler leaves its process behind.
+
+    `subprocess.run` forgets a process that has started if the exception comes before it has returned from starting it.
+
+    Args:
+        command: the program and its arguments.
+        **kwargs: arguments of `subprocess.Popen`.
+    """
+    process, came = None, []
+    try:
+        with handled(("SIGINT", "SIGTERM", "SIGHUP"), lambda number, frame: came.append(number)):
+            process = subprocess.Popen(command, **kwargs)
+        for number in came:
+            signal.raise_signal(number)
+        return subprocess.CompletedProcess(command, process.wait())
+    except BaseException:
+        if process:
+            process.kill()
+            process.wait()
+        raise

@@ -21,7 +21,7 @@ def invoke(*args):
 
 
 def run_module(command, stdout, **_):
-    """`subprocess.run` for `python -m MODULE ...` within this process: TensorFlow takes its time to start."""
+    """`signals.run` for `python -m MODULE ...` within this process: TensorFlow takes its time to start."""
     python, option, module, *arguments = command
     assert (python, option) == (sys.executable, "-m")
     status = 0

@@ -43,7 +43,7 @@ def digits_cache(tmp_path_factory):
 def runs_in_process(digits_cache, monkeypatch):
     """Runs of a comparison are no processes of their own, but for those of tests of just that."""
     monkeypatch.setenv("KERAS_GAN_CACHE", str(digits_cache))
-    monkeypatch.setattr("keras_gan.comparison.worker.subprocess.run", run_module)
+    monkeypatch.setattr("keras_gan.comparison.worker.signals.run", run_module)
 
 
 @pytest.fixture

@@ -58,18 +58,27 @@ def test_mistakes(run, arguments, message):
     fails(run("compare", *arguments, "--output", "out"), 2, message)
 
 
-def test_a_signal_ends_the_run_in_progress_too():
-    # The process says its child's number when it waits for it: a signal while Popen is still at work ends no child.
-    code = """
-import subprocess
+STARTING = "def __init__(self, *args): super().__init__(*args); self.tell()"
+WAITING = "def wait(self, *args): self.tell(); return super().wait(*args)"
+
+
+@pytest.mark.parametrize("when", [STARTING, WAITING])
+def test_a_signal_ends_the_run_in_progress_too(when):
+    code = f"""
+import subprocess, time
+from keras_gan import signals
 from keras_gan.cli.compare import _exit_on_signals
 class Told(subprocess.Popen):
-    def communicate(self, *args, **kwargs):
-        print(self.pid, flush=True)
-        return super().communicate(*args, **kwargs)
+    told = False
+    def tell(self):
+        if not self.told:
+            self.told = True
+            print(self.pid, flush=True)
+            time.sleep(2)
+    {when}
 subprocess.Popen = Told
 with _exit_on_signals():
-    subprocess.run(["sleep", "600"])
+    signals.run(["sleep", "600"])
 """
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -81,7 +90,7 @@ with _exit_on_signals():
             process.kill()
     # It has waited for its child too, so there is not even a zombie.
     with pytest.raises(ProcessLookupError):
-        os.kill(child, 0)
+        os.kill(child, signal.SIGKILL)
 
 
 @pytest.mark.usefixtures("runs_in_process")  # For the classifier.

@@ -143,3 +143,29 @@ def test_means_after_a_rollback_are_of_the_steps_after_it(make_gan, images, tmp_
     gan.fit(data, epochs=2, steps_per_epoch=STEPS, shuffle=False, verbose=0, callbacks=callbacks)
     # Steps 9 and 10 were left out. As many steps follow until the look at 12 as there had been in the epoch before 8.
     assert [look.step for look in monitor.looks] == [4, 8, 12]
+
+
+def test_a_schedule_lowered_after_the_checkpoint_is_as_before_when_one_goes_on(make_gan, images, tmp_path):
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.step) == 11:
+                raise KeyboardInterrupt
+
+    rate = keras.optimizers.schedules.ExponentialDecay(1e-2, 100, 0.5)
+    gan = make_gan(compile_args={"generator_optimizer": keras.optimizers.SGD(rate)})
+    checkpoint = Checkpoint(tmp_path)
+    rollback = Rollback(checkpoint, patience=2)
+    checkpoint.stateful = [rollback]
+
+    def fit(*callbacks):
+        checkpoint.restore(gan)
+        data = kg.datasets.from_arrays(images[0]).batches(8, start_step=int(gan.step))
+        callbacks = [*callbacks, rollback, checkpoint]
+        gan.fit(data, epochs=2, steps_per_epoch=STEPS, shuffle=False, verbose=0, callbacks=callbacks)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(Poison(7), Interrupt())
+    assert rates(gan)[1] < 0.6e-2
+    fit()
+    assert rollback.count == 0
+    assert rates(gan) == pytest.approx([2e-3, float(rate(12))])

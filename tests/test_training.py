@@ -246,9 +246,7 @@ def test_a_run_of_given_images_is_resumed_with_them_alone(tmp_path, caplog):
     with pytest.raises(kg.UserError, match="was trained on images of a Python program: give them again"):
         kg.train(run_dir=run, resume=True)
     others = FEW[0][:57], FEW[1][:57]
-    message = (
-        r"other settings or data: images 50 -> 48, other images, labels or class names, held out 10 images"
-    )
+    message = r"other settings or data: images 50 -> 48, other images, labels or class names, held out 10 images"
     with pytest.raises(kg.UserError, match=message):
         kg.train(None, others, run_dir=run, resume=True)
     kg.train(None, FEW, run_dir=run, resume=True, epochs=1)

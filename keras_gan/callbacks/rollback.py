@@ -45,10 +45,11 @@ class Rollback(StatefulCallback):
         self.checkpoint, self.patience, self.factor, self.limit = checkpoint, patience, factor, limit
         self.count = 0
         self._left_out = self._begin = self._step = 0
+        self._lowered = False
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        if self.count:
-            # The run is resumed. Its checkpoint holds constant rates already lowered, but not lowered schedules.
+        if self.count or self._lowered:
+            # The run is resumed. Its checkpoint holds constant rates, already lowered or not yet, but no schedules.
             self._lower_rates(1.0)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
@@ -101,6 +102,7 @@ class Rollback(StatefulCallback):
         self.count = state["count"]
 
     def _lower_rates(self, factor):
+        self._lowered = True
         for optimizer in (self.model.discriminator_optimizer, self.model.generator_optimizer):
             lower_learning_rate(optimizer, factor, self.factor**self.count)
         self.model.make_train_function(force=True)

@@ -14,8 +14,9 @@ def check_training(model: keras.Model, callbacks: Any) -> None:
         model: a compiled `GAN`.
         callbacks: the callbacks of `fit()`, in any nesting.
     """
-    if model.steps_per_execution > 1 and model.distribute_strategy.num_replicas_in_sync > 1:
-        raise UserError("Keras executes no several steps in a row on several replicas: leave out steps_per_execution")
+    for option, given in (("steps_per_execution", model.steps_per_execution > 1), ("jit_compile", model.jit_compile)):
+        if given and model.distribute_strategy.num_replicas_in_sync > 1:
+            raise UserError(f"Keras does not train on several replicas with {option}: leave it out of compile()")
     for callback in keras.tree.flatten(callbacks):
         parts = callback.callbacks if isinstance(callback, keras.callbacks.CallbackList) else [callback]
         for part in parts:

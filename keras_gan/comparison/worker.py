@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_gan import callbacks, metrics, presets
+from keras_gan import callbacks, metrics, presets, signals
 from keras_gan.comparison.cost import flops, peak_memory
 from keras_gan.comparison.plan import LOG, PLAN, RESULT, RUN, Run
 from keras_gan.datasets import ImageDataset
@@ -49,7 +49,7 @@ def start(run: Run, folder: Path, imports: Iterable[StrPath] = ()) -> dict:
         write_json(folder / PLAN, plan)
         with open(folder / LOG, "a") as log:
             command = [sys.executable, "-m", "keras_gan.comparison", str(folder), *map(str, imports)]
-            done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
+            done = signals.run(command, stdout=log, stderr=subprocess.STDOUT)
         if done.returncode:
             lines = (folder / LOG).read_text(errors="replace").strip().splitlines()
             return {"failure": lines[-1] if lines else f"status {done.returncode}"}
