@@ -1,6 +1,7 @@
 """Image datasets of TensorFlow Datasets, by name."""
 
 import difflib
+import re
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -12,17 +13,23 @@ from keras_gan.datasets.images import SET_SIZE, ImageDataset, NoSuchSplit, check
 from keras_gan.datasets.resizing import Size, resize
 from keras_gan.errors import UserError
 
+# What TFDS reads as a name, with or without a configuration and a version.
+_NAME = re.compile(r"[a-zA-Z]\w*(/[\w.+-]+)?(:[\w.*]+)?", re.ASCII)
+
 
 def load_tfds(name: str, split: str, size: Size, data_dir: str | None) -> ImageDataset:
     import tensorflow_datasets as tfds
 
     try:
-        builder = tfds.builder(name, data_dir=data_dir)
+        # TFDS raises a ValueError for what cannot be a name.
+        builder = tfds.builder(name, data_dir=data_dir) if _NAME.fullmatch(name) else None
     except tfds.core.registered.DatasetNotFoundError:
+        builder = None
+    if builder is None:
         known = ["digits", *tfds.list_builders(with_community_datasets=False)]
         near = difflib.get_close_matches(name.lower(), known, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "give digits, a TFDS name, or a folder"
-        raise UserError(f"unknown dataset {name!r}: {hint}") from None
+        raise UserError(f"unknown dataset {name!r}: {hint}")
     if not builder.is_prepared():
         _check_network(name, builder.data_dir)
         try:
