@@ -205,6 +205,8 @@ def test_timelapse(run, trained, tmp_path):
     with Image.open("new/training.gif") as film:
         assert film.n_frames == epochs
     fails(run("timelapse", tmp_path, "--output", "x.gif"), 2, "not a run folder with pictures")
+    for seconds in ("nan", "1e400", "601"):
+        fails(run("timelapse", trained / "conditional", "--output", "x.gif", "--seconds", seconds), 2, "'--seconds'")
     fails(run("timelapse", trained / "conditional", "--output", "x.png"), 2, "must end in .gif or .mp4, got x.png")
     fails(run("timelapse", trained / "conditional", "--output", "folder/"), 2, "must end in .gif or .mp4")
 
@@ -230,6 +232,9 @@ def test_help_imports_nothing_heavy():
     [
         (["--dataset", "mnits"], 2, "did you mean"),
         (["--dataset", "./nowhere"], 2, "no folder ./nowhere"),
+        (["--dataset", "-1"], 2, "unknown dataset '-1': give digits, a TFDS name, or a folder"),
+        (["--dataset", "photo.png/x"], 2, "unknown dataset 'photo.png/x'"),
+        (["--minutes", "nan"], 2, "nan is not a finite number"),
         (["--preset", "dcgn"], 2, "did you mean dcgan"),
         (["--set", "los=hinge"], 2, "unknown setting 'los'"),
         (["--set", "hinge"], 2, "KEY=VALUE"),
@@ -277,6 +282,8 @@ def test_an_unwritable_folder(run, tmp_path):
     [
         (["--label", "10"], 2, "label 10 is out of range: this model's labels are 0 to 9"),
         (["--num", "0"], 2, "num"),
+        (["--num", "1" + 30 * "0"], 2, "is not in the range 1<=x<=1000000"),
+        (["--truncation", "nan"], 2, "nan is not a finite number"),
         (["--truncation", "0"], 2, "truncation"),
         (["--output", "x.jpg"], 2, "must end in .png, .npz, .gif or .mp4, or be a folder, got x.jpg"),
         (["--frames", "1", "--output", "x.gif"], 2, "frames"),
@@ -301,6 +308,17 @@ def test_a_mistake_in_a_real_process_is_one_line(tmp_path):
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.splitlines() == ["Error: unknown dataset 'mnits': did you mean mnist or kmnist or emnist?"]
+
+
+def test_too_little_memory_is_said_whatever_noticed_it(run, trained, monkeypatch):
+    class ArrayMemoryError(MemoryError):
+        """As NumPy has one."""
+
+    def fail(*args):
+        raise ArrayMemoryError
+
+    monkeypatch.setattr("keras_gan.export.load", fail)
+    fails(run("generate", trained / "unconditional", "--output", "x.png"), 1, "out of memory")
 
 
 def test_samples_that_are_no_pictures_go_into_arrays(run, make_gan):

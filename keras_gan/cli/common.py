@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import logging
+import math
 import os
 import sys
 import tempfile
@@ -18,6 +19,20 @@ from keras_gan.types import StrPath
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # The package needs this one, and a shell may have set another for other programs.
 os.environ["KERAS_BACKEND"] = "tensorflow"
+
+# Largest number of samples that a command makes: it holds them all in memory.
+MOST_SAMPLES = 1_000_000
+
+
+class Positive(click.FloatRange):
+    """A number above 0 that is finite: to click, NaN is in every range."""
+
+    def __init__(self, max: float | None = None) -> None:
+        super().__init__(min=0, max=max, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = super().convert(value, param, ctx)
+        return number if math.isfinite(number) else self.fail(f"{value} is not a finite number.", param, ctx)
 
 
 class OneLineErrors(click.Group):
@@ -45,7 +60,8 @@ class OneLineErrors(click.Group):
         except UserError as error:
             self._stop(str(error), 1)
         except Exception as error:
-            if type(error).__name__ not in ("MemoryError", "ResourceExhaustedError"):
+            # By name, because TensorFlow may not be imported.
+            if not {"MemoryError", "ResourceExhaustedError"} & {kind.__name__ for kind in type(error).__mro__}:
                 raise
             self._stop("out of memory: try a smaller --batch-size, or smaller images or networks", 1)
 

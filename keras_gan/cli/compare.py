@@ -3,7 +3,6 @@
 import contextlib
 import datetime
 import json
-import math
 import os
 import platform
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 import click
 
 from keras_gan import signals
-from keras_gan.cli.common import check_writable, import_option, load_tensorflow, usage_errors
+from keras_gan.cli.common import MOST_SAMPLES, Positive, check_writable, import_option, load_tensorflow, usage_errors
 from keras_gan.errors import UserError
 from keras_gan.storage.files import write_json
 
@@ -22,15 +21,19 @@ from keras_gan.storage.files import write_json
 @click.argument("entries", nargs=-1, required=True, metavar="NAME...")
 @click.option("--dataset", metavar="NAME|FOLDER", default="digits", show_default=True, help="Data for all of them.")
 @click.option("--conditional/--unconditional", default=False, help="Learn to draw a given class, or not (the default).")
-@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each NAME.")
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Budget of a run.  [default: 2]")
+@click.option("--seeds", type=click.IntRange(1, 1000), default=3, show_default=True, help="Runs of each NAME.")
+@click.option("--minutes", type=Positive(), help="Budget of a run.  [default: 2]")
 @click.option("--steps", type=click.IntRange(min=1), help="Budget of a run in steps, in place of minutes.")
 @click.option("--images", type=click.IntRange(min=1), help="Budget of a run in images, rounded up to whole steps.")
 @click.option(
-    "--num", type=click.IntRange(min=100), default=2000, show_default=True, help="Samples of each run to measure."
+    "--num",
+    type=click.IntRange(min=100, max=MOST_SAMPLES),
+    default=2000,
+    show_default=True,
+    help="Samples of each run to measure.",
 )
 @click.option("--extractor", metavar="classifier|inception|FILE.keras", default="classifier", show_default=True)
-@click.option("--quality", type=click.FloatRange(min=0), help="Also report when each reached this Fréchet distance.")
+@click.option("--quality", type=Positive(), help="Also report when each reached this Fréchet distance.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="A setting for all of them.")
 @click.option(
     "--output", type=click.Path(path_type=Path), required=True, help="Folder; runs that it holds are not repeated."
@@ -145,10 +148,10 @@ def _limit(batch_size, minutes=None, steps=None, images=None):
     from keras_gan.training import EPOCH_STEPS
 
     if images:
-        steps = math.ceil(images / batch_size)
+        steps = -(-images // batch_size)  # Whole numbers, of any size, are divided without floats.
     if not steps:
         return {"epochs": None, "minutes": minutes or 2.0, "epoch_steps": EPOCH_STEPS}
-    return {"epochs": math.ceil(steps / EPOCH_STEPS), "minutes": None, "epoch_steps": min(steps, EPOCH_STEPS)}
+    return {"epochs": -(-steps // EPOCH_STEPS), "minutes": None, "epoch_steps": min(steps, EPOCH_STEPS)}
 
 
 def _precision_before(output):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import check_file, import_option, load_tensorflow, usage_errors
+from keras_gan.cli.common import MOST_SAMPLES, check_file, import_option, load_tensorflow, usage_errors
 from keras_gan.errors import UserError
 
 # Sample i has the seed SEED * SPACE + i, so that evaluations with two seeds share no sample.
@@ -21,7 +21,9 @@ MOST = 10_000
 @click.option("--dataset", metavar="NAME|FOLDER", help="Data to compare with.  [default: that of the run]")
 @click.option("--image-size", type=click.IntRange(min=4), help="Resize the dataset to it.  [default: as the run did]")
 @click.option(
-    "--num", type=click.IntRange(min=100), help="How many samples.  [default: as many as held-out, at most 10,000]"
+    "--num",
+    type=click.IntRange(min=100, max=MOST_SAMPLES),
+    help="How many samples.  [default: as many as held-out, at most 10,000]",
 )
 @click.option(
     "--seed", type=click.IntRange(min=0, max=2**30), default=0, show_default=True, help="Seed of the samples."

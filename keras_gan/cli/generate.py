@@ -4,20 +4,30 @@ from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import check_output, class_names_of, import_option, load_tensorflow, usage_errors
+from keras_gan.cli.common import (
+    MOST_SAMPLES,
+    Positive,
+    check_output,
+    class_names_of,
+    import_option,
+    load_tensorflow,
+    usage_errors,
+)
 
 
 @click.command()
 @click.argument("model", type=click.Path(exists=True, path_type=Path))
-@click.option("--num", type=click.IntRange(min=1), help="How many samples.  [default: 100; 20 in an animation]")
+@click.option(
+    "--num", type=click.IntRange(min=1, max=MOST_SAMPLES), help="How many samples.  [default: 100; 20 in an animation]"
+)
 @click.option("--label", "labels", multiple=True, help="Class to draw, by its name or number; several take turns.")
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Sample i has the seed SEED + i."
 )
+@click.option("--truncation", type=Positive(), help="Cut latents to [-T, T]: safer, less varied.")
 @click.option(
-    "--truncation", type=click.FloatRange(min=0, min_open=True), help="Cut latents to [-T, T]: safer, less varied."
+    "--frames", type=click.IntRange(2, 10_000), default=48, show_default=True, help="Pictures in an animation."
 )
-@click.option("--frames", type=click.IntRange(min=2), default=48, show_default=True, help="Pictures in an animation.")
 @click.option(
     "--output",
     required=True,

@@ -4,15 +4,13 @@ from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import check_output, usage_errors
+from keras_gan.cli.common import Positive, check_output, usage_errors
 
 
 @click.command()
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--output", required=True, metavar="FILE.gif|FILE.mp4", help="File to write.")
-@click.option(
-    "--seconds", type=click.FloatRange(min=0, min_open=True), default=6.0, show_default=True, help="How long it takes."
-)
+@click.option("--seconds", type=Positive(max=600), default=6.0, show_default=True, help="How long it takes.")
 def timelapse(run: Path, output: str, seconds: float) -> None:
     """Write an animation of how the samples of RUN, a run folder, changed during training."""
     from keras_gan.pictures import ANIMATIONS, load_image, save_animation

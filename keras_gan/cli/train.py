@@ -8,7 +8,15 @@ from typing import Any
 
 import click
 
-from keras_gan.cli.common import check_writable, echo_settings, import_option, load_tensorflow, program, usage_errors
+from keras_gan.cli.common import (
+    Positive,
+    check_writable,
+    echo_settings,
+    import_option,
+    load_tensorflow,
+    program,
+    usage_errors,
+)
 
 
 @click.command()
@@ -18,9 +26,7 @@ from keras_gan.cli.common import check_writable, echo_settings, import_option, l
 @click.option(
     "--epochs", type=click.IntRange(min=1), help="Stop after so many epochs, each a pass and at least 250 steps."
 )
-@click.option(
-    "--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so many minutes.  [default of dcgan: 2]"
-)
+@click.option("--minutes", type=Positive(), help="Stop after so many minutes.  [default of dcgan: 2]")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Images in each step.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the weights, the noise and the order of the data.")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Run folder.  [default: runs/DATASET-(C)GAN-NNN]")
