@@ -115,3 +115,15 @@ def test_a_file_that_is_no_history_is_not_touched(make_gan, images, tmp_path):
         with pytest.raises(ValueError, match="does not begin as a history"):
             make_gan().fit(images[0], verbose=0, callbacks=[callbacks.CSVHistory(tmp_path / "history.csv")])
         assert (tmp_path / "history.csv").read_text() == text
+
+
+def test_several_steps_in_one_execution_are_counted_as_they_are(make_gan, images, tmp_path, monkeypatch, capsys):
+    gan, clock = make_gan(compile_args={"steps_per_execution": 4}), Clock()
+    monkeypatch.setattr(progress, "time", clock)
+    kept = [callbacks.LearningRates(), callbacks.SampleImages(tmp_path), callbacks.CSVHistory(tmp_path / "history.csv")]
+    gan.fit(images[0][:40], batch_size=4, verbose=0, callbacks=[callbacks.Progress(), *kept])
+    assert int(gan.step) == 10
+    assert "10/10" in capsys.readouterr().out  # The last execution has data for 2 steps of 4.
+    assert len((tmp_path / "history.csv").read_text().splitlines()) == 2
+    gan.fit(images[0], batch_size=4, epochs=9, verbose=0, callbacks=[clock, callbacks.TimeLimit(0.3)])
+    assert int(gan.step) == 10 + 8

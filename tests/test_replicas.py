@@ -52,7 +52,9 @@ def train(gan, name, epochs, actions):
     checkpoint = own.Checkpoint(folder / name, every_steps=2, keep=9)
     rollback, adaptive = own.Rollback(checkpoint, patience=2), own.AdaptiveAugmentation(0.6, every=4, steps=50)
     monitor, limit = own.HealthMonitor(images[:32], every=4), own.TimeLimit(1e9)
-    checkpoint.stateful = [rollback, adaptive, monitor, limit]
+    scheduler = own.LearningRateScheduler(lambda epoch: 1e-3, "discriminator")
+    plateau = own.ReduceLROnPlateau("val_kid", 0.9, 1, player="discriminator", min_lr=5e-4)
+    checkpoint.stateful = [rollback, adaptive, monitor, limit, scheduler, plateau]
     checkpoint.restore(gan)
     history = keras.callbacks.History()
     with contextlib.suppress(own.Interrupted), checkpoint.stop_on_signals():

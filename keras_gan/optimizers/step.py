@@ -106,9 +106,9 @@ def average_over_replicas(weights: Sequence[keras.Variable]) -> None:
     Otherwise samples would depend on the replica that draws them, and a checkpoint would hold those of the first alone.
 
     Args:
-        weights: float variables; those that Keras keeps the same itself are left alone.
+        weights: variables; integers, and those that Keras keeps the same itself, are left alone.
     """
-    own = [weight for weight in weights if weight.aggregation == "none"]
+    own = [weight for weight in weights if weight.aggregation == "none" and "float" in weight.dtype]
     replica = tf.distribute.get_replica_context()
     if own and replica.num_replicas_in_sync > 1:
         means = replica.all_reduce(tf.distribute.ReduceOp.MEAN, [tf.identity(weight.value) for weight in own])
