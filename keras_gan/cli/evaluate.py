@@ -146,8 +146,12 @@ def _data(model, dataset, image_size):
         raise UserError(f"{model} does not say what it was trained on: give --dataset")
     train, test, held_out_from = datasets.load_with_held_out(dataset, image_size, **split)
     changed = []
-    same_size = run and image_size == run.config.image_size
-    if split and same_size and run.data.get("fingerprint") not in (None, train.fingerprint):
+    if (
+        run
+        and split
+        and image_size == run.config.image_size
+        and run.data.get("fingerprint", train.fingerprint) != train.fingerprint
+    ):
         then = f"{run.data['images']:,} images to train on then, {len(train):,} now"
         changed = [f"the data have changed since ({then}): the model may know what is held out now"]
     if test is None:

@@ -8,15 +8,7 @@ from typing import Any
 
 import click
 
-from keras_gan.cli.common import (
-    Positive,
-    check_writable,
-    echo_settings,
-    import_option,
-    load_tensorflow,
-    program,
-    usage_errors,
-)
+from keras_gan.cli.common import Positive, echo_settings, import_option, load_tensorflow, program, usage_errors
 
 
 @click.command()
@@ -94,9 +86,7 @@ def train(
             if dry_run:
                 _show(session)
                 return
-            export_dir = options.export_dir or Path("saved_models") / session.title
-            session.export_to(export_dir)
-            check_writable(export_dir)
+            session.export_to(options.export_dir or Path("saved_models") / session.title)
             held.enter_context(session.locked())
         if session.changed:
             click.echo(f"Changed: {session.changes}")

@@ -156,7 +156,8 @@ class Session:
         return self._watch[0].state if self._watch else HEALTHY
 
     def export_to(self, folder: StrPath) -> None:
-        """Sets the folder that gets the finished model as its next version."""
+        """Sets the folder that gets the finished model as its next version; it must be one that can be written."""
+        check_writable(folder)
         self.options = chosen_options(self.record, {"export_dir": str(folder)})
         self.record.options = self.options.model_dump()
 
