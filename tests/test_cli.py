@@ -109,7 +109,7 @@ def test_the_watch_may_end_the_training_or_warn_to_the_end(run):
 def test_dry_run_writes_nothing(run, tmp_path):
     result = run("train", "--conditional", "--dry-run", "--set", "latent_dim=17")
     assert result.exit_code == 0, result.output
-    assert "latent_dim                          17" in result.output
+    assert "latent_dim                            17" in result.output
     assert "parameters" in result.output
     assert not list(tmp_path.iterdir())
 
