@@ -86,6 +86,18 @@ def test_a_function_that_only_custom_objects_know_is_named(tmp_path):
     kg.export.load(tmp_path / "model.keras", {"wave": wave})
 
 
+def test_pretrained_weights_load_with_custom_objects(tmp_path):
+    gan = kg.GAN(*networks(Block(wave)))
+    gan.save(tmp_path / "model.keras")
+    kernel = gan.generator.layers[-1].kernel
+    before = np.array(kernel)
+    kernel.assign(keras.ops.zeros_like(kernel))
+    with pytest.raises(kg.UserError, match="Could not locate class 'Block'"):
+        kg.training.pretrained.load_by_path(gan, str(tmp_path / "model.keras"))
+    kg.training.pretrained.load_by_path(gan, str(tmp_path / "model.keras"), {"Block": Block, "wave": wave})
+    np.testing.assert_array_equal(kernel, before)
+
+
 def test_a_lambda_is_loaded_only_by_who_trusts_the_file(tmp_path):
     gan = kg.GAN(*networks(keras.layers.Lambda(lambda x: 2.0 * x, output_shape=(4,))), seed=1)
     gan.save(tmp_path / "model.keras")

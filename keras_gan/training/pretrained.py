@@ -63,12 +63,13 @@ def load_pretrained(gan: keras.Model, *sources: keras.Model) -> list[Loaded]:
     return reports
 
 
-def load_by_path(gan: keras.Model, text: str) -> list[Loaded]:
+def load_by_path(gan: keras.Model, text: str, custom_objects: dict | None = None) -> list[Loaded]:
     """Calls `load_pretrained` with run folders or `.keras` files.
 
     Args:
         gan: the `GAN` to change.
         text: one path, or several joined by +.
+        custom_objects: functions and classes by name that the sources need and that are not registered with Keras.
 
     Raises:
         UserError: as `load_pretrained` does; if a path does not exist, or is a SavedModel, which holds no discriminator
@@ -81,7 +82,7 @@ def load_by_path(gan: keras.Model, text: str) -> list[Loaded]:
     for path in [text] if Path(text).exists() else members(text):
         if not Path(path).exists():
             raise UserError(f"pretrained: there is no {path}")
-        sources.append(load(path))
+        sources.append(load(path, custom_objects))
         if isinstance(sources[-1], SavedGAN):
             raise UserError(
                 f"pretrained: {path} is a SavedModel, which holds no discriminator to train on; give its run"
