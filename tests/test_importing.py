@@ -149,7 +149,7 @@ def test_processes_of_a_comparison_import_the_files_too(own, tmp_path, monkeypat
     """The files are arguments of the process, which imports them before it reads the settings."""
     started = []
     monkeypatch.setattr(
-        "keras_gan.comparison.worker.subprocess.run",
+        "keras_gan.comparison.worker.signals.run",
         lambda command, stdout, **_: started.append(command) or run_module(command, stdout),
     )
     monkeypatch.setattr("keras_gan.comparison.worker.work", lambda folder: (folder / "result.json").write_text("{}"))

@@ -141,7 +141,7 @@ def copied(whole, tmp_path):
 def test_changed_settings_are_shown_and_refused_unless_on_purpose(run, copied):
     record = (copied / "config.json").read_text()
     changed = ["--resume", "--run-dir", copied, "--set", "generator_learning_rate=0.01", "--set", "r1=0.5"]
-    fails(run("train", *changed), 2, "generator_learning_rate 0.0002 -> 0.01, r1 0.0 -> 0.5; leave them out")
+    fails(run("train", *changed), 2, "generator_learning_rate 0.0002 -> 0.01, r1 0.0 -> 0.5; go on with those that it had")
     fails(run("train", "--resume", "--run-dir", copied, "--seed", 4), 2, "seed 3 -> 4")
     fails(run("train", "--resume", "--run-dir", copied, "--preset", "mlp"), 2, "generator dcgan -> mlp")
     assert (copied / "config.json").read_text() == record
@@ -190,7 +190,7 @@ def test_changed_images_are_noticed(run, tmp_path):
     arguments = ["--dataset", "flat", "--batch-size", 8, *QUICK, "--epochs", 1, "--run-dir", "run"]
     assert run("train", *arguments).exit_code == 0
     Image.new("L", (8, 8), 99).save(tmp_path / "flat" / "03.png")
-    fails(run("train", "--resume", "--run-dir", "run", "--epochs", 2), 2, "fingerprint")
+    fails(run("train", "--resume", "--run-dir", "run", "--epochs", 2), 2, "other images, labels or class names")
 
 
 def test_what_cannot_be_resumed_is_said(run, tmp_path, copied):

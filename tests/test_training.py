@@ -97,7 +97,7 @@ def test_a_run_is_resumed_with_more_epochs(tmp_path):
     kg.train("mlp", FEW, epochs=1, run_dir=tmp_path, **{**SMALL, "width": None})
     session = kg.train(dataset=FEW, epochs=2, run_dir=tmp_path, resume=True)
     assert len(session.history) == 2
-    with pytest.raises(kg.UserError, match=r"other settings: r1 0\.0 -> 0\.5; leave them out"):
+    with pytest.raises(kg.UserError, match=r"other settings or data: r1 0\.0 -> 0\.5; go on with"):
         kg.train(dataset=FEW, r1=0.5, run_dir=tmp_path, resume=True)
     with pytest.raises(kg.UserError, match="fingerprint"):
         kg.train(dataset=FEW[0][:50], run_dir=tmp_path, resume=True)
