@@ -141,7 +141,7 @@ def copied(whole, tmp_path):
 def test_changed_settings_are_shown_and_refused_unless_on_purpose(run, copied):
     record = (copied / "config.json").read_text()
     changed = ["--resume", "--run-dir", copied, "--set", "generator_learning_rate=0.01", "--set", "r1=0.5"]
-    fails(run("train", *changed), 2, "generator_learning_rate 0.0002 -> 0.01, r1 0.0 -> 0.5; go on with those that it had")
+    fails(run("train", *changed), 2, "generator_learning_rate 0.0002 -> 0.01, r1 0.0 -> 0.5; go on with")
     fails(run("train", "--resume", "--run-dir", copied, "--seed", 4), 2, "seed 3 -> 4")
     fails(run("train", "--resume", "--run-dir", copied, "--preset", "mlp"), 2, "generator dcgan -> mlp")
     assert (copied / "config.json").read_text() == record
