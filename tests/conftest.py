@@ -1,3 +1,4 @@
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -13,6 +14,13 @@ from commands import invoke, run_module
 from filelock import FileLock
 
 import keras_gan as kg
+
+
+def pytest_collection_finish(session):
+    """Spares the garbage collector what TensorFlow and Keras made when they were imported."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)

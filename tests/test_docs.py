@@ -44,6 +44,16 @@ def run_python_of(page, **names):
     exec(compile(text, page, "exec"), {"__name__": "page", **names})
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _forgets():
+    """What pages register with Keras is forgotten: it would be found by its name from other tests."""
+    known = keras.saving.get_custom_objects()
+    before = dict(known)
+    yield
+    known.clear()
+    known.update(before)
+
+
 @pytest.fixture
 def _empty_folder(tmp_path, monkeypatch):
     """An empty folder to run in, in which an epoch is a pass; what a page registers is forgotten."""

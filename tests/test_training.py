@@ -99,7 +99,7 @@ def test_a_run_is_resumed_with_more_epochs(tmp_path):
     assert len(session.history) == 2
     with pytest.raises(kg.UserError, match=r"other settings or data: r1 0\.0 -> 0\.5; go on with"):
         kg.train(dataset=FEW, r1=0.5, run_dir=tmp_path, resume=True)
-    with pytest.raises(kg.UserError, match="fingerprint"):
+    with pytest.raises(kg.UserError, match="other images, labels or class names"):
         kg.train(dataset=FEW[0][:50], run_dir=tmp_path, resume=True)
     session = kg.train(dataset=FEW, epochs=3, r1=0.5, run_dir=tmp_path, resume=True, allow_changes=True)
     assert [penalty.name for penalty in session.model.regularizers] == ["r1"]
