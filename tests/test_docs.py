@@ -11,7 +11,10 @@ import keras_gan as kg
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("saved_models/**/*.md")]
-REGISTRIES = (kg.losses.LOSSES, kg.regularizers.REGULARIZERS, kg.networks.GENERATORS, kg.networks.DISCRIMINATORS)
+REGISTRIES = (
+    *(kg.losses.LOSSES, kg.regularizers.REGULARIZERS, kg.networks.GENERATORS, kg.networks.DISCRIMINATORS),
+    keras.saving.get_custom_objects(),
+)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -42,16 +45,6 @@ def run_python_of(page, **names):
     for long, short in SHORTENED.items():
         text = text.replace(long, short)
     exec(compile(text, page, "exec"), {"__name__": "page", **names})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _forgets():
-    """What pages register with Keras is forgotten: it would be found by its name from other tests."""
-    known = keras.saving.get_custom_objects()
-    before = dict(known)
-    yield
-    known.clear()
-    known.update(before)
 
 
 @pytest.fixture
