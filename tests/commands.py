@@ -6,6 +6,7 @@ import subprocess
 import sys
 from unittest import mock
 
+import numpy as np
 from click.testing import CliRunner
 
 from keras_gan.cli import main
@@ -38,3 +39,9 @@ def fails(result, status, message):
     assert result.exit_code == status, result.output
     assert result.stderr.count("\n") == 1, result.stderr
     assert message in result.stderr
+
+
+def arrays(path):
+    """Reads the arrays of an `.npz` file by name."""
+    with np.load(path) as file:
+        return dict(file)

@@ -20,7 +20,6 @@ def pytest_collection_finish(session):
     """Spares the garbage collector what TensorFlow and Keras made when they were imported."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)

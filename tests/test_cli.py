@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import SMALL, fails, invoke
+from commands import SMALL, arrays, fails, invoke
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
@@ -143,12 +143,12 @@ def test_train_on_a_folder(run, tmp_path):
 def test_generate_from_any_form_of_a_model_gives_the_same_images(run, trained, model, tmp_path):
     result = run("generate", trained / model, "--num", 12, "--seed", 5, "--output", tmp_path / "x.npz")
     assert result.exit_code == 0, result.output
-    first = np.load(tmp_path / "x.npz")
+    first = arrays(tmp_path / "x.npz")
     assert first["images"].shape == (12, 8, 8, 1)
     assert first["images"].dtype == np.uint8
     assert first["labels"].tolist() == [*range(10), 0, 1]
     run("generate", trained / "conditional", "--num", 12, "--seed", 5, "--output", tmp_path / "y.npz")
-    np.testing.assert_array_equal(first["images"], np.load(tmp_path / "y.npz")["images"])
+    np.testing.assert_array_equal(first["images"], arrays(tmp_path / "y.npz")["images"])
 
 
 def test_generate_classes_in_turn_as_png_and_folder(run, trained, tmp_path):
@@ -167,7 +167,7 @@ def test_generate_classes_in_turn_as_png_and_folder(run, trained, tmp_path):
 
 def test_generate_unconditional(run, trained):
     assert run("generate", trained / "unconditional", "--num", 3, "--output", "x.npz").exit_code == 0
-    assert list(np.load("x.npz")) == ["images"]
+    assert list(arrays("x.npz")) == ["images"]
     fails(run("generate", trained / "unconditional", "--label", 3, "--output", "y.npz"), 2, "takes no --label")
 
 
@@ -326,4 +326,4 @@ def test_samples_that_are_no_pictures_go_into_arrays(run, make_gan):
     for output in ("x.png", "x.gif", "x/"):
         fails(run("generate", "points.keras", "--output", output), 2, "are (2,), not pictures: give --output FILE.npz")
     assert run("generate", "points.keras", "--num", 7, "--output", "x.npz").exit_code == 0
-    assert np.load("x.npz")["images"].shape == (7, 2)
+    assert arrays("x.npz")["images"].shape == (7, 2)

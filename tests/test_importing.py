@@ -5,7 +5,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from commands import fails, run_module
+from commands import arrays, fails, run_module
 from test_copies import Block, networks, wave
 
 import keras_gan as kg
@@ -133,7 +133,7 @@ def test_commands_import_files(run, foreign, own):
     fails(run(*arguments), 1, message)
     result = run(*arguments, "--import", own)
     assert result.exit_code == 0, result.output
-    assert np.load("x.npz")["images"].shape == (3, 2)
+    assert arrays("x.npz")["images"].shape == (3, 2)
 
 
 def test_what_a_file_registers_is_a_setting(run, own):

@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from commands import SMALL, fails, invoke
+from commands import SMALL, arrays, fails, invoke
 from filelock import FileLock
 
 import keras_gan as kg
@@ -222,7 +222,7 @@ def test_a_damaged_model_is_replaced_by_the_newest_checkpoint(run, copied, capfd
     result = run("generate", copied, "--output", "y.npz")
     assert result.exit_code == expected.exit_code == 0
     assert f"taking step-{2 * EPOCH:09d}.keras" in result.output
-    np.testing.assert_array_equal(np.load("x.npz")["images"], np.load("y.npz")["images"])
+    np.testing.assert_array_equal(arrays("x.npz")["images"], arrays("y.npz")["images"])
 
 
 def test_divergence_ends_in_status_1_with_the_checkpoint_intact(run, tmp_path):
