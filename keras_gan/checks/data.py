@@ -103,8 +103,10 @@ def conditions(x: Any, y: Any, expected: Expected, math: Any) -> Iterator[tuple[
             message = f"labels must be 0 to {expected.num_classes - 1}, as the networks are built"
             yield every((y >= 0) & (y < expected.num_classes)), message
     if math is not np:
-        yield size(x)[0] > 0, "a batch is empty"
-        if expected.num_classes is not None:
+        # Sizes that are known ahead were checked with the types.
+        if x.shape[0] is None:
+            yield size(x)[0] > 0, "a batch is empty"
+        if expected.num_classes is not None and None in (x.shape[0], y.shape[0]):
             yield size(x)[0] == size(y)[0], "a batch has another number of labels than of samples"
         if expected.packing > 1:
             yield size(x)[0] % expected.packing == 0, packing_message(expected.packing)

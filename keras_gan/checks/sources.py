@@ -114,10 +114,17 @@ def _checked_dataset(dataset, expected, watch):
     is_tuple = isinstance(spec, tuple)
 
     @tf.autograph.experimental.do_not_convert
-    def check(index, batch):
-        x, y = _with_known_shapes(*parts_of(batch), expected)
-        if watch and expected.is_image and x.dtype.is_floating:
-            _show(watch, index, x)
+    def check_and_show(index, batch):
+        x, _ = parts_of(batch)
+        _show(watch, index, x)
+        return check_parts(batch)
+
+    @tf.autograph.experimental.do_not_convert
+    def check(*parts):
+        return check_parts(parts)
+
+    def check_parts(parts):
+        x, y = _with_known_shapes(*parts_of(parts), expected)
         asserts = [
             tf.debugging.Assert(holds, [_BEGIN + message + _END])
             for holds, message in conditions(x, y, expected, tf.math)
@@ -126,7 +133,9 @@ def _checked_dataset(dataset, expected, watch):
             x = tf.identity(x)
         return x if not is_tuple else (x,) if y is None else (x, y)
 
-    return dataset.enumerate().map(check)
+    if watch and expected.is_image and x.dtype.is_floating:
+        return dataset.enumerate().map(check_and_show)
+    return dataset.map(check)
 
 
 def _with_known_shapes(x, y, expected):
