@@ -42,14 +42,13 @@ def load_folder(root: Path, split: str, size: Size) -> ImageDataset:
         folder = root
     # A class without an image to train on is none; one without a held-out image is.
     held_out = are_splits and split != "train"
-    classes = [
-        each for each in _folders(folder) if _images(folder / each) or (held_out and _images(root / "train" / each))
-    ]
-    places = [folder / each for each in classes] or [folder]
-    files = [path for place in places for path in _images(place)]
+    found = {each: _images(folder / each) for each in _folders(folder)}
+    classes = [each for each, files in found.items() if files or (held_out and _images(root / "train" / each))]
+    directly = _images(folder)
+    files = [path for each in classes for path in found[each]] if classes else directly
     if not files:
         raise UserError(f"no images in {folder}: expected files such as .png or .jpg, in class folders or directly")
-    left_out = _left_out(folder, classes, places)
+    left_out = _left_out(folder, classes, len(directly) if classes else 0)
     images, dropped = _read(files, name, size)
     for text in (*left_out, *dropped):
         logger.warning("%s: %s", folder, text)
@@ -82,9 +81,10 @@ def _counts(path):
     return not path.name.startswith(".") and path.name.lower() not in ("thumbs.db", "desktop.ini")
 
 
-def _left_out(folder, classes, places):
-    """Says what is in a folder but not in the dataset, a text for each kind."""
-    if classes and (beside := len(_images(folder))):
+def _left_out(folder, classes, beside):
+    """Says what is in a folder but not in the dataset, a text for each kind; `beside` images stand beside classes."""
+    places, suffixes = [folder / each for each in classes] or [folder], image_suffixes()
+    if beside:
         yield f"left out {_number(beside, 'image')} beside the class folders"
     no_classes = [
         path.name for path in folder.iterdir() if path.is_dir() and _counts(path) and path.name not in classes
@@ -98,7 +98,7 @@ def _left_out(folder, classes, places):
         path.suffix.lower() or path.name if path.exists() else "link to nothing"
         for place in places
         for path in sorted(place.iterdir())
-        if _counts(path) and not path.is_dir() and (path.suffix.lower() not in image_suffixes() or not path.exists())
+        if _counts(path) and not path.is_dir() and (path.suffix.lower() not in suffixes or not path.exists())
     )
     if others:
         kinds = ", ".join(f"{count} {kind}" for kind, count in others.most_common(5))
