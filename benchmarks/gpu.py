@@ -74,13 +74,17 @@ def _run(parts, out, dataset, quick, end):
     ended, since = [], time.monotonic()
     while process.poll() is None:
         time.sleep(0.2)
-        now_ended = [line["part"] for line in figures.read(out) if "seconds_of_part" in line and line["part"] in parts]
+        now_ended = _ended(parts, out)
         if now_ended != ended:
             ended, since = now_ended, time.monotonic()
         running = parts[min(len(ended), len(parts) - 1)]
         if time.monotonic() > min(since + 1.5 * PARTS[running] + 30, end + 30):
             process.kill()
             process.wait()
+    return _ended(parts, out)
+
+
+def _ended(parts, out):
     return [line["part"] for line in figures.read(out) if "seconds_of_part" in line and line["part"] in parts]
 
 

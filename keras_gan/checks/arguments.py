@@ -87,9 +87,7 @@ def regularizers_of(penalties: Any) -> "list[regularizers.Regularizer]":
         else:
             way = "objects of keras_gan.regularizers, such as R1(0.3), or names, such as 'r1'"
             raise UserError(f"regularizers must be {way}, got {_words(penalty)}")
-    names = [penalty.name for penalty in made]
-    if len(set(names)) < len(names):
-        raise UserError(f"two regularizers have one name: {names}")
+    _check_names("regularizers", made)
     return made
 
 
@@ -104,9 +102,7 @@ def metrics_of(metrics: Any) -> list[keras.metrics.Metric]:
         if not isinstance(metric, keras.metrics.Metric):
             way = "Keras metrics with update_state(real, fake), such as keras_gan.metrics.FrechetDistance"
             raise UserError(f"metrics must be {way}, got {_words(metric)}")
-    names = [metric.name for metric in made]
-    if len(set(names)) < len(names):
-        raise UserError(f"two metrics have one name: {names}")
+    _check_names("metrics", made)
     return made
 
 
@@ -218,6 +214,12 @@ def _listed(name, values, example) -> list:
     if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
         raise UserError(f"{name} must be a list, such as {name}={example}, got {_words(values)}")
     return list(values)
+
+
+def _check_names(what, parts):
+    names = [part.name for part in parts]
+    if len(set(names)) < len(names):
+        raise UserError(f"two {what} have one name: {names}")
 
 
 def _named_penalty(name):

@@ -18,10 +18,8 @@ from keras_gan.types import StrPath
 
 STATE = "training.json"
 # What Keras says of objects that it does not find, and of lambdas, which it does not load of its own accord.
-_UNKNOWN, _LAMBDA = (
-    ("Could not locate", "Cannot deserialize object of type", "Unknown "),
-    "Requested the deserialization",
-)
+_UNKNOWN = ("Could not locate", "Cannot deserialize object of type", "Unknown ")
+_LAMBDA = "Requested the deserialization"
 
 
 class UnreadableCheckpoint(UserError):
