@@ -10,24 +10,13 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+from stops import StopAt
 
 import keras_gan as kg
 from keras_gan.callbacks import Checkpoint, CSVHistory, Interrupted, TimeLimit
 from keras_gan.storage import checkpoints
 
 STEPS = 6  # An epoch; a pass over the 64 images is 8 batches of 8, so that epochs and passes do not coincide.
-
-
-class StopAt(keras.callbacks.Callback):
-    """Does something after a number of steps."""
-
-    def __init__(self, step, action):
-        super().__init__()
-        self.at, self.action = step, action
-
-    def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.step) == self.at:
-            self.action()
 
 
 def interrupt():

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from stops import StopAt
 
 import keras_gan as kg
 from keras_gan.callbacks import (
@@ -54,14 +55,8 @@ class Score(StatefulCallback):
         pass
 
 
-class StopAt(keras.callbacks.Callback):
-    def __init__(self, step):
-        super().__init__()
-        self.step = step
-
-    def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.step) == self.step:
-            raise KeyboardInterrupt
+def interrupt():
+    raise KeyboardInterrupt
 
 
 def fit(gan, images, epochs, *callbacks, start=0):
@@ -149,7 +144,7 @@ def test_a_resumed_run_has_the_rates_of_one_that_was_never_stopped(gan, make_gan
     set_rates(parted, 1e-2)
     if stop % STEPS:
         with pytest.raises(KeyboardInterrupt):
-            train(parted, tmp_path / "parted", 5, StopAt(stop + 1))
+            train(parted, tmp_path / "parted", 5, StopAt(stop + 1, interrupt))
     else:
         train(parted, tmp_path / "parted", stop // STEPS)
     rest = train(make_gan(), tmp_path / "parted", 5)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from commands import fails, invoke
+from stops import StopAt
 
 import keras_gan as kg
 from keras_gan import comparison, presets
@@ -27,18 +28,6 @@ def state(path):
 def assert_same(one, other):
     for a, b in zip(state(one), state(other), strict=True):
         np.testing.assert_array_equal(a, b)
-
-
-class StopAt(keras.callbacks.Callback):
-    """Sends a signal to this process after a step."""
-
-    def __init__(self, step):
-        super().__init__()
-        self.step = step
-
-    def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.step) == self.step:
-            signal.raise_signal(signal.SIGTERM)
 
 
 def test_the_command_line_compare_and_python_train_the_same_bits(tmp_path, monkeypatch, digits_cache):
@@ -83,7 +72,7 @@ def test_a_stopped_session_goes_on_as_if_it_never_was(tmp_path):
     session = Session(config, tmp_path / "run", data)
     for step in (4, 9, 14):
         with pytest.raises(kg.callbacks.Interrupted):
-            session.train([StopAt(step)])
+            session.train([StopAt(step, lambda: signal.raise_signal(signal.SIGTERM))])
         assert int(session.model.step) == step
         if step == 9:  # The others go on with the same object.
             session = Session(None, tmp_path / "run", data, resume=True)
