@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # `__getattr__` imports these when they are used, which a typ
         augmentation,
         callbacks,
         comparison,
+        convolutions,
         datasets,
         demo,
         export,
@@ -36,6 +37,7 @@ __all__ = [
     "augmentation",
     "callbacks",
     "comparison",
+    "convolutions",
     "datasets",
     "demo",
     "export",
@@ -71,7 +73,16 @@ def _check_backend(name):
 @when_imported("keras")
 def _register(keras):
     _check_backend(keras.config.backend())
-    for name in ("augmentation", "layers", "losses", "regularizers", "optimizers", "gan", "metrics.streaming"):
+    for name in (
+        "augmentation",
+        "layers",
+        "convolutions",
+        "losses",
+        "regularizers",
+        "optimizers",
+        "gan",
+        "metrics.streaming",
+    ):
         importlib.import_module(f"keras_gan.{name}")
 
 

@@ -410,7 +410,7 @@ def test_what_is_not_said_is_as_the_documentation_has_it():
     gan = kg.GAN(*networks_for((8, 8, 1)))
     gan.compile()
     for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
-        assert type(optimizer) is keras.optimizers.Adam
+        assert type(optimizer) is kg.optimizers.Adam
         rates = [float(rate) for rate in (optimizer.learning_rate, optimizer.beta_1, optimizer.beta_2)]
         assert rates == pytest.approx([2e-3, 0.0, 0.99])
     assert type(gan.adversarial_loss) is kg.losses.NonSaturating

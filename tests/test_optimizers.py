@@ -179,3 +179,49 @@ def test_a_rate_is_set_unless_there_is_a_schedule():
             kg.optimizers.set_constant_rate(optimizer, 0.5)
         assert float(constant.learning_rate) == 0.5
         assert float(scheduled.learning_rate) == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize("arguments", [{"beta_1": 0.0, "beta_2": 0.99}, {"weight_decay": 0.1}, {"amsgrad": True}])
+def test_adam_is_that_of_keras(arguments, compiled):
+    rng = np.random.default_rng(0)
+    start, gradients = rng.normal(size=(5, 3)).astype("float32"), rng.normal(size=(8, 5, 3)).astype("float32")
+
+    def after_all(cls):
+        weight = keras.Variable(start)
+        adam = cls(kg.optimizers.Warmup(1e-2, 4), **arguments)
+        adam.build([weight])
+        step = tf.function(lambda gradient: adam.apply([gradient], [weight]), jit_compile=compiled, autograph=False)
+        for gradient in gradients:
+            step(tf.constant(gradient))
+        return [np.array(weight), *map(np.array, adam.variables)]
+
+    found = [after_all(cls) for cls in (keras.optimizers.Adam, kg.optimizers.Adam)]
+    for theirs, ours in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_adam_takes_gradients_of_some_rows():
+    weight = keras.Variable(np.ones((4, 2), "float32"))
+    adam = kg.optimizers.Adam(0.1)
+    adam.build([weight])
+    adam.apply([tf.IndexedSlices(tf.ones((1, 2)), tf.constant([1]), (4, 2))], [weight])
+    np.testing.assert_allclose(np.array(weight)[:, 0], [1.0, 0.9, 1.0, 1.0], atol=1e-4)
+
+
+def test_adam_is_a_few_operations_for_each_weight():
+    weight = keras.Variable(np.ones((4, 2), "float32"))
+    adam = kg.optimizers.Adam(0.1)
+    adam.build([weight])
+    graph = tf.function(lambda: adam.apply([tf.ones((4, 2))], [weight])).get_concrete_function().graph
+    assert [operation.type for operation in graph.get_operations()].count("ResourceApplyAdam") == 1
+
+
+def test_adam_comes_back_from_a_file(tmp_path):
+    gan = batch_norm_gan(generator_optimizer=kg.optimizers.Adam(1e-3), discriminator_optimizer="adam")
+    gan.train_on_batch(np.zeros((4, 2), "float32"))
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.saving.load_model(tmp_path / "gan.keras")
+    assert type(loaded.generator_optimizer) is kg.optimizers.Adam
+    assert type(loaded.discriminator_optimizer) is keras.optimizers.Adam
+    assert_unchanged(everything(gan), loaded)

@@ -26,7 +26,7 @@ def test_every_preset_builds_and_trains(name, images):
 def test_mlp_has_the_numbers_of_the_sources():
     gan = presets.build(presets.preset("mlp"), (28, 28, 1))
     for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
-        assert type(optimizer) is keras.optimizers.Adam
+        assert type(optimizer) is kg.optimizers.Adam
         assert float(optimizer.learning_rate) == pytest.approx(2e-4)
         assert (optimizer.beta_1, optimizer.beta_2) == (0.5, 0.999)
     assert type(gan.adversarial_loss) is losses.NonSaturating
@@ -377,3 +377,31 @@ def test_what_a_family_does_not_take_is_refused():
         @register_generator()
         def plain_generator(image_shape, latent_dim):
             pass
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps", "chosen"),
+    [
+        ({}, 5000, "on"),
+        ({}, 500, "off"),
+        ({"epochs": None, "minutes": 2.0}, None, "on"),
+        ({"epochs": None, "minutes": 0.1}, None, "off"),
+        ({"discriminator": "dcgan"}, 5000, "off"),
+        ({"generator": "mlp+dcgan"}, 5000, "off"),
+        ({"jit_compile": "off"}, 5000, "off"),
+        ({"discriminator": "dcgan", "jit_compile": "on"}, 1, "on"),
+    ],
+)
+def test_xla_compiles_long_runs_of_dense_networks(settings, steps, chosen):
+    assert presets.resolve_compilation(presets.preset("mlp").replace(**settings), steps) == chosen
+
+
+@pytest.mark.parametrize(
+    ("most", "epoch", "together"), [(8, 64, 8), (8, 100, 5), (8, 937, 1), (1, 10, 1), (8, None, 8)]
+)
+def test_steps_in_a_row_divide_an_epoch(most, epoch, together):
+    config = presets.Config(width=4, steps_per_execution=most)
+    gan = presets.build(config, (8, 8, 1), steps_per_epoch=epoch)
+    assert gan.steps_per_execution == together
+    assert not gan.jit_compile
+    assert presets.build(config.replace(jit_compile="on"), (8, 8, 1)).jit_compile

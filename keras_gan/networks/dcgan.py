@@ -8,8 +8,9 @@ normalisation, which does not go together with gradient penalties; the projectio
 from collections.abc import Sequence
 
 import keras
-from keras import layers
+from keras import layers, ops
 
+from keras_gan import convolutions
 from keras_gan.errors import UserError
 from keras_gan.layers import spectral
 from keras_gan.networks.families import Initializer, register_discriminator, register_generator
@@ -101,7 +102,8 @@ def dcgan_discriminator(
     x = images = keras.Input(image_shape, name="images")
     for number in range(1, len(halved_sizes(image_shape))):
         channels = width // 2 if number == 1 else width
-        layer = layers.Conv2D(channels, 4, strides=2, padding="same", name=f"down_{number}", **init)
+        kind = convolutions.Conv2D if number == 1 else layers.Conv2D
+        layer = kind(channels, 4, strides=2, padding="same", name=f"down_{number}", **init)
         x = layers.LeakyReLU(0.2)(spectral(layer, spectral_normalization)(x))
     dense = layers.Dense(4 * width, name="dense", **init)
     inputs, logits = to_logits(images, x, dense, num_classes, spectral_normalization, dropout)
@@ -110,7 +112,7 @@ def dcgan_discriminator(
 
 def to_images(x: Tensor, image_shape: Sequence[int]) -> Tensor:
     """Makes pictures of twice the size of the last hidden layer, float32 in [-1, 1]."""
-    x = layers.Conv2DTranspose(image_shape[-1], 4, strides=2, padding="same", dtype="float32", name="to_image")(x)
+    x = convolutions.Conv2DTranspose(image_shape[-1], 4, strides=2, padding="same", dtype="float32", name="to_image")(x)
     return layers.Activation("tanh", dtype="float32", name="images")(crop(x, image_shape[:2]))
 
 
@@ -135,7 +137,9 @@ def to_logits(
     labels = keras.Input((num_classes,), name="labels")
     size = features.shape[-1]
     embedding = label_embedding(labels, size, size**-0.5, spectral_normalization)
-    product = layers.Dot(axes=1, dtype="float32")([features, embedding])
+    # A layer `Dot` would make a product of matrices for each image.
+    both = (ops.cast(part, "float32") for part in (features, embedding))
+    product = ops.sum(ops.multiply(*both), axis=1, keepdims=True)
     return [images, labels], layers.Add(dtype="float32", name="conditional_logits")([logits, product])
 
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from keras_gan import convolutions
 from keras_gan.layers import ZeroMean, spectral
 from keras_gan.networks.dcgan import crop, halved_sizes, to_logits
 from keras_gan.networks.families import Initializer, register_discriminator, register_generator
@@ -72,7 +73,7 @@ def progressive_generator(
             x = block(x, init, f"block_{number}")
         x = layers.LeakyReLU(0.2)(x)
         options = {"dtype": "float32", "kernel_initializer": "zeros" if number > 1 else "glorot_uniform"}
-        more = layers.Conv2DTranspose(image_shape[-1], 4, 2, "same", name=f"to_image_{number}", **options)(x)
+        more = convolutions.Conv2DTranspose(image_shape[-1], 4, 2, "same", name=f"to_image_{number}", **options)(x)
         images = crop(more if images is None else layers.Add(dtype="float32")([_twice(images), more]), size)
         if size is not sizes[-1]:
             options = {"kernel_initializer": init.plain, "kernel_constraint": ZeroMean((0, 1, 3))}
@@ -115,7 +116,8 @@ def progressive_discriminator(
 
     def convolution(number, name, initializer):
         channels = halved(width, number - 1)
-        layer = layers.Conv2D(channels, 4, 2, "same", kernel_initializer=initializer, name=f"{name}_{number}")
+        kind = convolutions.Conv2D if name == "from_image" else layers.Conv2D
+        layer = kind(channels, 4, 2, "same", kernel_initializer=initializer, name=f"{name}_{number}")
         return spectral(layer, spectral_normalization)
 
     picture = images = keras.Input(image_shape, name="images")

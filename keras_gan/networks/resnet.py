@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from keras_gan import convolutions
 from keras_gan.layers import ZeroMean, spectral
 from keras_gan.networks.dcgan import crop, halved_sizes, to_images, to_logits
 from keras_gan.networks.families import Initializer, register_discriminator, register_generator
@@ -108,7 +109,8 @@ def resnet_discriminator(
     x = images = keras.Input(image_shape, name="images")
     for stage in range(1, stages + 1):
         channels = halved(width, stages - stage)
-        layer = layers.Conv2D(channels, 4, 2, "same", kernel_initializer=init.plain, name=f"down_{stage}")
+        kind = convolutions.Conv2D if stage == 1 else layers.Conv2D
+        layer = kind(channels, 4, 2, "same", kernel_initializer=init.plain, name=f"down_{stage}")
         x = spectral(layer, spectral_normalization)(x)
         for number in range(1, blocks + 1):
             x = block(x, init, f"stage_{stage}_block_{number}", spectral_normalization)

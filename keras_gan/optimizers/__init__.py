@@ -1,5 +1,6 @@
 """The update of one player, and learning rate schedules."""
 
+from keras_gan.optimizers.adam import Adam
 from keras_gan.optimizers.schedules import (
     SCHEDULES,
     DerivedSchedule,
@@ -16,6 +17,7 @@ from keras_gan.optimizers.step import OPTIMIZERS, apply_if_finite, average_over_
 __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
+    "Adam",
     "DerivedSchedule",
     "ScaledSchedule",
     "TimedSchedule",

@@ -6,11 +6,12 @@ import keras
 import tensorflow as tf
 
 from keras_gan.errors import UserError
+from keras_gan.optimizers.adam import Adam
 from keras_gan.types import Tensor
 
 # Optimizers by name: functions of the learning rate and the two decays.
 OPTIMIZERS = {
-    "adam": keras.optimizers.Adam,
+    "adam": Adam,
     "rmsprop": lambda rate, beta_1, beta_2: keras.optimizers.RMSprop(rate, rho=beta_2),
     "sgd": lambda rate, beta_1, beta_2: keras.optimizers.SGD(rate, momentum=beta_1),
 }
@@ -32,9 +33,7 @@ def prepare_optimizer(
     Raises:
         UserError: if the optimizer belongs to another network already.
     """
-    prepared = (
-        keras.optimizers.Adam(2e-3, beta_1=0.0, beta_2=0.99) if optimizer is None else keras.optimizers.get(optimizer)
-    )
+    prepared = Adam(2e-3, beta_1=0.0, beta_2=0.99) if optimizer is None else keras.optimizers.get(optimizer)
     half = any(layer.compute_dtype == "float16" for layer in network.layers)
     if half and not isinstance(prepared, keras.optimizers.LossScaleOptimizer):
         prepared = keras.optimizers.LossScaleOptimizer(prepared)

@@ -13,6 +13,7 @@ from keras_gan.layers import dtype_policy, seeded
 from keras_gan.losses import LOSSES, PerHead
 from keras_gan.networks.families import DISCRIMINATORS, GENERATORS, INITIALIZERS, accepts
 from keras_gan.optimizers import OPTIMIZERS, SCHEDULES, TimedSchedule, Warmup
+from keras_gan.presets.compilation import JIT_COMPILE, steps_together
 from keras_gan.presets.config import ARGUMENTS, Config, Generator, transformations
 from keras_gan.presets.precision import resolve_precision
 from keras_gan.presets.settings import members
@@ -70,6 +71,8 @@ def _build(config, sample_shape, num_classes, metrics, steps_per_epoch):
         ],
         discriminator_steps=config.discriminator_steps,
         metrics=metrics,
+        jit_compile=JIT_COMPILE[config.jit_compile],
+        steps_per_execution=steps_together(config, steps_per_epoch),
     )
     return gan
 

@@ -30,6 +30,7 @@ ARGUMENTS = {
     "spectral_normalization": "spectral_normalization",
     "dropout": "dropout",
 }
+COMPILATIONS = ("auto", "on", "off")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -146,6 +147,15 @@ class Config(Settings):
     epoch_steps: int | None = setting(None, "steps in an epoch; when none, a pass over the data, at least 250", gt=0)
     precision: Annotated[str, OneOf(lambda: PRECISIONS)] = setting(
         "auto", "dtype policy of the networks; auto takes bfloat16 if this machine computes it faster"
+    )
+    jit_compile: Annotated[str, OneOf(lambda: COMPILATIONS)] = setting(
+        "auto", "whether XLA compiles the step; auto does with a GPU, and without one for long runs of dense networks"
+    )
+    steps_per_execution: int = setting(
+        1,
+        "steps that TensorFlow makes in a row before callbacks are called: this number, or the next lower one that "
+        "divides epoch_steps",
+        gt=0,
     )
     seed: int = setting(0, "seed of the weights, the noise and the order of the data", ge=0, lt=2**63)
 

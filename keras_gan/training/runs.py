@@ -16,8 +16,8 @@ RECORD = "config.json"
 LOCK = ".lock"
 # Version of the record. Version 0.1.0 of the package wrote none, and did not hold out images of its own accord.
 SCHEMA = 2
-# A run that stops sooner or later than first intended is still the same run.
-HARMLESS = {"epochs", "minutes"}
+# A run that stops sooner or later than first intended is still the same run, and steps have the same results in a row.
+HARMLESS = {"epochs", "minutes", "steps_per_execution"}
 
 
 @dataclasses.dataclass
@@ -97,6 +97,7 @@ def read(run_dir: Path) -> Record:
         config = content.pop("config")
         if schema == 1:
             config["hold_out"] = 0
+        config.setdefault("jit_compile", "off")  # Runs of 0.1.0.
         if schema <= SCHEMA:
             record = Record(Config(**config), **content)
             if all(isinstance(part, dict) for part in (record.data, record.versions, record.options)):

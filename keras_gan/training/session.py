@@ -99,8 +99,10 @@ class Session:
             precision=presets.resolve_precision(config.precision),
             **({} if data is None else {"dataset": data.name}),
         )
-        steps = self.data.steps(config.batch_size)
-        self.steps_per_epoch = config.epoch_steps or max(steps, EPOCH_STEPS)
+        a_pass = self.data.steps(config.batch_size)
+        self.steps_per_epoch = config.epoch_steps or _in_executions(max(a_pass, EPOCH_STEPS), config)
+        steps = self.steps_per_epoch * config.epochs if config.epochs else None
+        config = config.replace(jit_compile=presets.resolve_compilation(config, steps))
         self.config, self.options = config, options
         self.record = runs.Record(
             config, _describe(self.data, self.held_out, held_out_from, data), runs.versions(), options.model_dump()
@@ -341,6 +343,11 @@ def _data(config, data, before):
     if config.image_size:
         raise UserError("image_size is for datasets by name and folders: resize the images that you give")
     return datasets.hold_out_of(data, config.hold_out)
+
+
+def _in_executions(steps, config):
+    """Returns the next number of steps from `steps` on that is made in whole executions."""
+    return -(-steps // config.steps_per_execution) * config.steps_per_execution
 
 
 def _describe(data, held_out, held_out_from, given):
