@@ -97,7 +97,7 @@ def test_the_watch_may_end_the_training_or_warn_to_the_end(run):
     result = run("train", *SMALL, "--epochs", 3, *sabotage, "stop")
     fails(result, 1, "the game is in trouble, diverged, so nothing was exported")
     assert not Path("saved_models").exists()
-    assert "Step 250: diverged (" in result.output
+    assert "Step 256: diverged (" in result.output
     assert "Training ends here." in result.output
     assert len(Path("runs/digits-gan-001/history.csv").read_text().splitlines()) == 2
     result = run("train", *SMALL, "--epochs", 1, *sabotage, "warn")

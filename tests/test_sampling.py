@@ -5,6 +5,7 @@ from same import same_images
 
 from keras_gan.export import SavedGAN
 from keras_gan.sampling import between, circle, latents_of_seeds
+from keras_gan.sampling.philox import uniform_of_seeds
 
 
 class Mirror:
@@ -20,11 +21,22 @@ def latents(*seeds):
     return latents_of_seeds(np.array(seeds, "int64"), 6, np.float32(np.inf)).numpy()
 
 
-def test_the_loop_over_seeds_stays_off_the_gpu():
+@pytest.mark.parametrize("width", [1, 4, 7, 64])
+def test_uniform_numbers_are_those_of_tensorflow(width):
+    seeds = [0, 1, 2, 2**32 - 1, 2**32, 2**40 + 7, 2**63 - 1, -1]
+    expected = [
+        tf.random.stateless_uniform((width,), tf.constant([seed, 0], "int64"), minval=-1.0, maxval=1.0, alg="philox")
+        for seed in seeds
+    ]
+    found = uniform_of_seeds(tf.constant(seeds, "int64"), width)
+    np.testing.assert_array_equal(found, np.stack(expected))
+
+
+def test_random_numbers_stay_off_the_gpu():
     graph = latents_of_seeds.get_concrete_function(tf.TensorSpec((None,), tf.int64), 6, tf.TensorSpec(())).graph
-    loops = [operation for operation in graph.get_operations() if "While" in operation.type]
-    assert loops
-    assert all("CPU:0" in operation.device for operation in loops)
+    products = [op for op in graph.get_operations() if op.type == "Mul" and op.outputs[0].dtype == tf.uint64]
+    assert len(products) == 40
+    assert all("CPU:0" in product.device for product in products)
 
 
 def test_circle_goes_through_both_ends_and_comes_back():

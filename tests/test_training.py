@@ -66,8 +66,8 @@ def test_a_session_is_a_model_a_folder_and_a_history(tmp_path, monkeypatch):
 
 
 def test_a_stopped_session_goes_on_as_if_it_never_was(tmp_path):
-    whole = kg.train("dcgan", FEW, epochs=3, run_dir=tmp_path / "whole", **SMALL)
-    config = presets.dcgan().replace(epochs=3, minutes=None, **SMALL)
+    whole = kg.train("dcgan", FEW, epochs=3, run_dir=tmp_path / "whole", steps_per_execution=1, **SMALL)
+    config = presets.dcgan().replace(epochs=3, minutes=None, steps_per_execution=1, **SMALL)
     data = kg.datasets.from_arrays(*FEW)
     session = Session(config, tmp_path / "run", data)
     for step in (4, 9, 14):

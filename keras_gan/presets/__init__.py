@@ -1,7 +1,7 @@
 """The settings of a run as one object, presets, and the model that settings describe."""
 
 from keras_gan.presets.build import build, resolve_precision
-from keras_gan.presets.compilation import resolve_compilation
+from keras_gan.presets.compilation import resolve_compilation, whole_executions
 from keras_gan.presets.config import Config, Discriminator, Generator, Player, explanations, full_keys, override
 from keras_gan.presets.presets import PRESETS, cnn, dcgan, mlp, preset, relativistic, resnet
 from keras_gan.presets.settings import Explanation, pairs
@@ -26,4 +26,5 @@ __all__ = [
     "resnet",
     "resolve_compilation",
     "resolve_precision",
+    "whole_executions",
 ]

@@ -72,7 +72,7 @@ def _build(config, sample_shape, num_classes, metrics, steps_per_epoch):
         discriminator_steps=config.discriminator_steps,
         metrics=metrics,
         jit_compile=JIT_COMPILE[config.jit_compile],
-        steps_per_execution=steps_together(config, steps_per_epoch),
+        steps_per_execution=steps_together(config, sample_shape, steps_per_epoch),
     )
     return gan
 

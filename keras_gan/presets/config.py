@@ -144,17 +144,19 @@ class Config(Settings):
     minutes: float | None = setting(
         None, "minutes after which training stops, unless its epochs end first; none sets no such limit", gt=0
     )
-    epoch_steps: int | None = setting(None, "steps in an epoch; when none, a pass over the data, at least 250", gt=0)
+    epoch_steps: int | None = setting(
+        None, "steps in an epoch; when none, a pass over the data, at least 250, up to the next multiple of 32", gt=0
+    )
     precision: Annotated[str, OneOf(lambda: PRECISIONS)] = setting(
         "auto", "dtype policy of the networks; auto takes bfloat16 if this machine computes it faster"
     )
     jit_compile: Annotated[str, OneOf(lambda: COMPILATIONS)] = setting(
         "auto", "whether XLA compiles the step; auto does with a GPU, and without one for long runs of dense networks"
     )
-    steps_per_execution: int = setting(
-        1,
-        "steps that TensorFlow makes in a row before callbacks are called: this number, or the next lower one that "
-        "divides epoch_steps",
+    steps_per_execution: int | None = setting(
+        None,
+        "steps in a row before callbacks are called: this number or the next lower one that divides epoch_steps; when "
+        "none, up to 32 with a GPU, and 8 for small images without",
         gt=0,
     )
     seed: int = setting(0, "seed of the weights, the noise and the order of the data", ge=0, lt=2**63)

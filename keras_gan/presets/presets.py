@@ -34,7 +34,6 @@ def mlp() -> Config:
         ema_decay=0.0,
         epochs=10,
         precision="float32",
-        steps_per_execution=8,
     )
 
 

@@ -5,6 +5,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from keras_gan.errors import UserError
+from keras_gan.sampling.philox import uniform_of_seeds
 from keras_gan.types import Tensor
 
 
@@ -45,14 +46,9 @@ def latents_of_seeds(seeds: Tensor, latent_dim: int, truncation: Tensor) -> Tens
         float32 tensor `(N, latent_dim)`.
     """
 
-    def uniform(seed):
-        # The default algorithm depends on the device, but a seed must be the same picture everywhere.
-        return tf.random.stateless_uniform((latent_dim,), tf.stack([seed, 0]), minval=-1.0, maxval=1.0, alg="philox")
-
-    # A loop over rows is many small operations, and a GPU takes ten times as long to start each of them.
+    # A GPU takes longer to start each of the many small operations than a processor takes for all.
     with tf.device("CPU:0"):
-        shape = tf.TensorSpec((latent_dim,), "float32")
-        rows = tf.map_fn(uniform, tf.convert_to_tensor(seeds), fn_output_signature=shape)
+        rows = uniform_of_seeds(tf.convert_to_tensor(seeds), latent_dim)
     root2 = np.float32(np.sqrt(2.0))
     # A uniform draw can return -1, where erfinv is infinite.
     return root2 * tf.math.erfinv(tf.maximum(rows, -1.0 + 2.0**-23) * tf.math.erf(truncation / root2))

@@ -97,7 +97,10 @@ def read(run_dir: Path) -> Record:
         config = content.pop("config")
         if schema == 1:
             config["hold_out"] = 0
-        config.setdefault("jit_compile", "off")  # Runs of 0.1.0.
+        if "steps_per_execution" not in config:
+            # A pass was an epoch, if it had 250 steps, and steps were not compiled.
+            a_pass = content["data"].get("images", 0) // config.get("batch_size", 64)
+            config |= {"jit_compile": "off", "epoch_steps": config.get("epoch_steps") or max(a_pass, 250)}
         if schema <= SCHEMA:
             record = Record(Config(**config), **content)
             if all(isinstance(part, dict) for part in (record.data, record.versions, record.options)):

@@ -100,7 +100,7 @@ class Session:
             **({} if data is None else {"dataset": data.name}),
         )
         a_pass = self.data.steps(config.batch_size)
-        self.steps_per_epoch = config.epoch_steps or _in_executions(max(a_pass, EPOCH_STEPS), config)
+        self.steps_per_epoch = config.epoch_steps or presets.whole_executions(max(a_pass, EPOCH_STEPS))
         steps = self.steps_per_epoch * config.epochs if config.epochs else None
         config = config.replace(jit_compile=presets.resolve_compilation(config, steps))
         self.config, self.options = config, options
@@ -343,11 +343,6 @@ def _data(config, data, before):
     if config.image_size:
         raise UserError("image_size is for datasets by name and folders: resize the images that you give")
     return datasets.hold_out_of(data, config.hold_out)
-
-
-def _in_executions(steps, config):
-    """Returns the next number of steps from `steps` on that is made in whole executions."""
-    return -(-steps // config.steps_per_execution) * config.steps_per_execution
 
 
 def _describe(data, held_out, held_out_from, given):
