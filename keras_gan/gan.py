@@ -74,6 +74,7 @@ class GAN(keras.Model):
         self.expected_data = checks.Expected(self.sample_shape, self.num_classes, layers.packing_of(discriminator))
         self._range_watch = checks.RangeWatch()
         self.ema_generator = copies.float32_copy(generator)
+        self._render = sampling.renderer(self.ema_generator)
         copies.check_copyable(discriminator)  # export() copies it: better an error now than after the training.
         copies.warn_of_unregistered(generator=generator, discriminator=discriminator, augmentation=augmentation)
         self.step, self.skipped = variables.Counter("step"), variables.Counter("skipped")
@@ -281,9 +282,7 @@ class GAN(keras.Model):
 
     def generate_from_latents(self, latents: Tensor, labels: Tensor | None = None) -> np.ndarray:
         """Makes samples, as `generate` returns them, of latents `(num, latent_dim)` and rows `(num, num_classes)`."""
-        rows = None if labels is None else ops.convert_to_tensor(labels, "float32")
-        images = self.ema_generator(_inputs(ops.convert_to_tensor(latents, "float32"), rows), training=False)
-        return ops.convert_to_numpy(sampling.to_uint8(images) if sampling.is_image(self.sample_shape) else images)
+        return ops.convert_to_numpy(self._render(latents, labels))
 
     def save(self, filepath: StrPath, *args: Any, **kwargs: Any) -> None:
         """Saves as `keras.Model.save` does, in the format `.keras` only: HDF5 cannot hold two optimizers."""

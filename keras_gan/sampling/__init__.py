@@ -2,7 +2,7 @@
 
 from keras_gan.sampling.latents import latents_from, latents_of_seeds, one_hot_labels
 from keras_gan.sampling.pixels import is_image, to_float, to_pixels, to_uint8
-from keras_gan.sampling.samplers import BATCH, Sampler, between, circle, sample
+from keras_gan.sampling.samplers import BATCH, Sampler, between, circle, renderer, sample
 
 __all__ = [
     "BATCH",
@@ -13,6 +13,7 @@ __all__ = [
     "latents_from",
     "latents_of_seeds",
     "one_hot_labels",
+    "renderer",
     "sample",
     "to_float",
     "to_pixels",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from keras_gan.errors import UserError
 from keras_gan.sampling.latents import latents_from, one_hot_labels
+from keras_gan.sampling.pixels import is_image, to_uint8
 from keras_gan.types import Tensor
 
 BATCH = 256
@@ -32,6 +34,24 @@ class Sampler(Protocol):
     ) -> np.ndarray: ...
 
     def generate_from_latents(self, latents: Tensor, labels: Tensor | None = None) -> np.ndarray: ...
+
+
+def renderer(network: keras.Model) -> Callable[[Tensor, Tensor | None], Tensor]:
+    """Compiles a generator into a function of latents and label rows, or `None`, that returns samples.
+
+    Images are uint8 in [0, 255], all other samples are float32.
+    """
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def render(latents, labels):
+        samples = network(latents if labels is None else [latents, labels], training=False)
+        return to_uint8(samples) if is_image(samples.shape[1:]) else samples
+
+    def convert_and_render(latents, labels=None):
+        rows = None if labels is None else ops.convert_to_tensor(labels, "float32")
+        return render(ops.convert_to_tensor(latents, "float32"), rows)
+
+    return convert_and_render
 
 
 def sample(
