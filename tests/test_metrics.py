@@ -183,6 +183,11 @@ def test_bad_input_is_one_clear_line(call, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.fixture(autouse=True)
+def _cache(digits_cache, monkeypatch):
+    monkeypatch.setenv("KERAS_GAN_CACHE", str(digits_cache))
+
+
 @pytest.fixture(scope="module")
 def digits(digits_cache):
     """Digits, held-out digits, and their classifier."""
@@ -227,6 +232,24 @@ def test_it_does_not_matter_whether_images_come_class_by_class(digits):
     score = next(figure for figure in report.figures if figure.name == "classifier score")
     assert score.samples == pytest.approx(score.real, rel=0.05)
     assert score.real > 6.0
+
+
+def test_the_classifier_of_real_images_for_cas_is_trained_once(digits, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_GAN_CACHE", str(tmp_path))
+    monkeypatch.setattr("keras_gan.metrics.evaluation.CAS_STEPS", 3)
+    _, test, _ = digits
+    first, _ = figures(digits, test.images, test.labels)
+    trained = []
+    monkeypatch.setattr(
+        "keras_gan.metrics.evaluation.train_classifier",
+        lambda *arguments: trained.append(len(arguments[0])) or metrics.train_classifier(*arguments),
+    )
+    second, _ = figures(digits, test.images, test.labels)
+    assert trained == [len(test)]
+    assert first["CAS"].real == second["CAS"].real
+    # Another number of samples is another figure.
+    figures(digits, test.images[:200], test.labels[:200])
+    assert len(trained) == 3
 
 
 def test_a_class_without_a_sample_costs_cas_alone(digits):
