@@ -15,6 +15,7 @@ from pathlib import Path
 from unittest import mock
 
 import keras
+import numpy as np
 import roofline
 import tensorflow as tf
 
@@ -53,13 +54,18 @@ class Windows(keras.callbacks.Callback):
             self.left, self.start = self.steps, time.perf_counter()
 
 
-def train(preset, classes, precision, dataset, **settings):
+def random_data():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (60_000, 28, 28, 1), dtype="uint8"), rng.integers(0, 10, 60_000)
+
+
+def train(preset, classes, precision, **settings):
     """Trains, from one window to the next, until the input ends."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     settings |= {"conditional": bool(classes), "precision": precision, "minutes": 60.0, "epochs": None}
     with tempfile.TemporaryDirectory() as folder:
-        kg.train(preset, dataset, run_dir=f"{folder}/run", callbacks=[Windows(answers)], **settings)
+        kg.train(preset, random_data(), run_dir=f"{folder}/run", callbacks=[Windows(answers)], **settings)
 
 
 def build(preset, classes, precision):
@@ -75,15 +81,16 @@ def roofline_of(preset: str, classes: int, precision: str) -> tuple[float, float
     return seconds, roofline.step_flops(gan, BATCH) / 1e9
 
 
-def profile(preset: str, classes: int, precision: str, dataset: str, steps: int = 100) -> None:
+def profile(preset: str, classes: int, precision: str, steps: int = 100) -> None:
     """Prints where the time of a step goes: by part and by kernel, in microseconds of all threads together.
 
     The step is not compiled by XLA, which would leave no kernels to tell apart.
     """
-    data = kg.datasets.load(dataset)
+    images, labels = random_data()
+    data = kg.datasets.from_arrays(images, labels if classes else None)
     with named_parts():
         gan = build(preset, classes, precision)
-        batches = data.batches(BATCH) if classes else kg.datasets.from_arrays(data.images).batches(BATCH)
+        batches = data.batches(BATCH)
         gan.fit(batches, steps_per_epoch=10, verbose=0)
         with tempfile.TemporaryDirectory() as folder:
             tf.profiler.experimental.start(folder)

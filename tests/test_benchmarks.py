@@ -35,6 +35,32 @@ def test_gpu_measures_every_part_on_any_machine(tmp_path):
     assert {path.name for path in tmp_path.glob("*.png")} == {"digits-64-1.png", "photos-16.png"}
 
 
+@pytest.mark.slow
+def test_throughput_alternates_with_pytorch():
+    pytest.importorskip("torch")
+    done = run("throughput.py", "--case", "mlp-cgan", "--rounds", "1", "--steps", "8")
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert ["ours" in lines[0], "PyTorch" in lines[1], "fused" in lines[2]] == [True, True, True]
+    assert all("images/s" in line and "of the roofline" in line for line in lines)
+
+
+@pytest.mark.slow
+def test_the_profile_names_parts_and_kernels():
+    done = run("throughput.py", "--case", "dcgan", "--profile")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("discriminator", "generator", "penalty", "optimizer", "average", "ResourceApplyAdam"):
+        assert f"times  {name}" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_race_ends_in_time():
+    done = run("speedrun.py", "--dataset", "digits", "--seconds", "20", "--seeds", "1", "--num", "200")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "seed 0:" in done.stdout
+    assert "after 20 s: FCD" in done.stdout
+
+
 @pytest.fixture
 def roofline(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)
