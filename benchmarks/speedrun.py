@@ -88,10 +88,8 @@ def main(seconds, dataset, preset, seeds, num, settings):
         )
     worst, middle = max(row["fcd"] for row in rows), statistics.median(row["fcd"] for row in rows)
     accuracy = min(row["accuracy"] for row in rows)
-    print(
-        f"{' '.join([preset, *settings])} after {seconds:g} s: FCD {middle:.3f}, worst {worst:.3f}; label accuracy from "
-        f"{accuracy:.2%}"
-    )
+    way = " ".join([preset, *settings])
+    print(f"{way} after {seconds:g} s: FCD {middle:.3f}, worst {worst:.3f}; label accuracy from {accuracy:.2%}")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@
 
 Each way to train is a process of its own, and they take turns, one window of steps at a time, so that whatever slows
 the machine slows all alike. The data are 60,000 random images of 28 x 28 in memory. Ours is `kg.train` with everything
-that a user has: shuffling, progress bar, watch, samples, checkpoints. PyTorch has no callbacks. Prints medians, ratios to PyTorch, and the share of the roofline: the
-least time that the step's products take at this machine's measured peak, plus its update at the measured bandwidth.
+that a user has: shuffling, progress bar, watch, samples, checkpoints. PyTorch has no callbacks. Prints medians, ratios
+to PyTorch, and the share of the roofline: the least time that the step's products take at this machine's measured peak,
+plus its update at the measured bandwidth.
 """
 
 import os
