@@ -405,3 +405,13 @@ def test_steps_in_a_row_divide_an_epoch(most, epoch, together):
     assert gan.steps_per_execution == together
     assert not gan.jit_compile
     assert presets.build(config.replace(jit_compile="on"), (8, 8, 1)).jit_compile
+
+
+def test_a_network_of_another_family_loses_what_it_does_not_have():
+    config = presets.preset("dcgan")
+    assert config.generator.width == config.discriminator.width == 32
+    pair = config.replace(generator="mlp")
+    assert (pair.generator.width, pair.discriminator.width) == (None, 32)
+    assert config.replace(generator="resnet").generator.width == 32
+    with pytest.raises(kg.UserError, match="generator_width is for dcgan"):
+        config.replace(generator="mlp", generator_width=9)

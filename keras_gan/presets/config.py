@@ -176,10 +176,13 @@ class Config(Settings):
     def replace(self, **values: Any) -> "Config":
         """Returns a copy with other values of the given settings, by their keys.
 
+        A player that gets a network of another family loses the settings that this family does not have.
+
         Raises:
             UserError: as `Config` does.
         """
-        return Config(**{**self.by_key(), **full_keys(values)})
+        values = full_keys(values)
+        return Config(**{**self.by_key(), **_without_meaning(values), **values})
 
     def by_key(self) -> dict:
         """Returns the values of all settings by their keys, as in `config.json` and as `Config(**...)` takes them."""
@@ -290,6 +293,19 @@ def _nested(values):
         else:
             nested[group] = value
     return nested
+
+
+def _without_meaning(values):
+    """Returns defaults for the settings that the families in `values` do not have."""
+    defaults = {}
+    for player in [player for player in PLAYERS if player in values]:
+        group = Config.GROUPS[player]
+        families = [FAMILIES[player].get(name) for name in members(values[player])]
+        for name, argument in ARGUMENTS.items():
+            known = any(family and accepts(family.make, argument) for family in families)
+            if name in group.model_fields and not known:
+                defaults[group.key(name)] = group.model_fields[name].default
+    return defaults
 
 
 def _check_network(player, settings):
