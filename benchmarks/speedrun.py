@@ -66,7 +66,7 @@ def measure(folders: list[Path], dataset: str, num: int) -> list[dict]:
 @click.command()
 @click.option("--seconds", default=75.0, show_default=True)
 @click.option("--dataset", default="mnist", show_default=True)
-@click.option("--preset", default="dcgan", show_default=True)
+@click.option("--preset", default="quick", show_default=True)
 @click.option("--seeds", default=5, show_default=True)
 @click.option("--num", default=10_000, show_default=True, help="Samples.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE")

@@ -69,9 +69,7 @@ def train(preset, classes, precision, **settings):
 
 
 def settings_of(preset, classes, precision):
-    # The networks of `throughput_pytorch.py`; the preset itself is narrower.
-    wide = {"width": 64, "batch_size": BATCH, "learning_rate": 2e-3} if preset == "dcgan" else {}
-    return {"conditional": bool(classes), "precision": precision, **wide}
+    return {"conditional": bool(classes), "precision": precision}
 
 
 def build(preset, classes, precision):

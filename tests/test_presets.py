@@ -408,7 +408,7 @@ def test_steps_in_a_row_divide_an_epoch(most, epoch, together):
 
 
 def test_a_network_of_another_family_loses_what_it_does_not_have():
-    config = presets.preset("dcgan")
+    config = presets.preset("quick")
     assert config.generator.width == config.discriminator.width == 32
     pair = config.replace(generator="mlp")
     assert (pair.generator.width, pair.discriminator.width) == (None, 32)

@@ -14,11 +14,11 @@ from keras_gan.cli.common import Positive, echo_settings, import_option, load_te
 @click.command()
 @click.option("--dataset", metavar="NAME|FOLDER", help="digits (the default), a TFDS image dataset, or a folder.")
 @click.option("--conditional/--unconditional", default=None, help="Learn to draw a given class, or not (the default).")
-@click.option("--preset", "preset_name", metavar="NAME", help="See `presets`.  [default: dcgan]")
+@click.option("--preset", "preset_name", metavar="NAME", help="See `presets`.  [default: quick]")
 @click.option(
     "--epochs", type=click.IntRange(min=1), help="Stop after so many epochs, each a pass and at least 250 steps."
 )
-@click.option("--minutes", type=Positive(), help="Stop after so many minutes.  [default of dcgan: 2]")
+@click.option("--minutes", type=Positive(), help="Stop after so many minutes.  [default of quick: 2]")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Images in each step.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the weights, the noise and the order of the data.")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Run folder.  [default: runs/DATASET-(C)GAN-NNN]")

@@ -3,7 +3,7 @@
 from keras_gan.presets.build import build, resolve_precision
 from keras_gan.presets.compilation import resolve_compilation, whole_executions
 from keras_gan.presets.config import Config, Discriminator, Generator, Player, explanations, full_keys, override
-from keras_gan.presets.presets import PRESETS, cnn, dcgan, mlp, preset, relativistic, resnet
+from keras_gan.presets.presets import PRESETS, cnn, dcgan, mlp, preset, quick, relativistic, resnet
 from keras_gan.presets.settings import Explanation, pairs
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "override",
     "pairs",
     "preset",
+    "quick",
     "relativistic",
     "resnet",
     "resolve_compilation",

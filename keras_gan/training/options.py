@@ -38,7 +38,7 @@ def chosen_config(
     """Chooses the settings of a run: those of a preset, or else of the run that is resumed, with changes.
 
     Args:
-        preset: name of a preset, a `Config`, or `None` for that of the resumed run, or else for `dcgan`.
+        preset: name of a preset, a `Config`, or `None` for that of the resumed run, or else for `quick`.
         before: settings of the run that is resumed, or `None`.
         settings: values to change, by key.
         epochs, minutes: limits of the training. If one is given, neither limit of the preset counts.
@@ -49,7 +49,7 @@ def chosen_config(
     if isinstance(preset, Config):
         base = preset
     else:
-        base = before if before and preset is None else presets.preset(preset or "dcgan")
+        base = before if before and preset is None else presets.preset(preset or "quick")
     end = {} if epochs is None and minutes is None else {"epochs": epochs, "minutes": minutes}
     config = base.replace(**{**end, **settings})
     if before and config.precision == "auto":

@@ -49,7 +49,7 @@ class Session:
     interruption `train` goes on as if nothing had happened, on the same object or on a new one with `resume=True`.
 
     Args:
-        config: the settings. When `None`, those of the resumed run, or else those of the preset `dcgan`.
+        config: the settings. When `None`, those of the resumed run, or else those of the preset `quick`.
         run_dir: the run folder; `runs/DATASET-(C)GAN-NNN` when `None`.
         data: images to train on, in place of the dataset that the settings name.
         options: how the run is stored and watched.
@@ -86,7 +86,7 @@ class Session:
     ) -> None:
         self.folder = None if run_dir is None else Path(run_dir)
         before = self._record_before(resume)
-        config = config or (before.config if before else presets.dcgan())
+        config = config or (before.config if before else presets.quick())
         options = options or chosen_options(before, {})
         if not config.epochs and not config.minutes:
             raise UserError("the run would never end: give --epochs or --minutes")

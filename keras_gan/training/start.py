@@ -34,7 +34,7 @@ def train(
     """Trains a GAN into a run folder, as `train` on the command line does.
 
     Args:
-        preset: name of a preset, or a `Config`. When `None`, the settings of the resumed run, or else those of `dcgan`.
+        preset: name of a preset, or a `Config`. When `None`, the settings of the resumed run, or else those of `quick`.
         dataset: name or folder, as for `datasets.load`; a `datasets.ImageDataset`; or images or `(images, labels)`, as
             for `datasets.from_arrays`; `digits` when `None`.
         epochs, minutes: limits of the training, in place of those of the preset.
@@ -54,7 +54,7 @@ def train(
         Interrupted, Diverged, InTrouble: as `Session.train` does. Call `train` with `resume=True` to go on.
 
     Examples:
-        >>> session = kg.train("dcgan", dataset="digits", conditional=True, minutes=0.1)
+        >>> session = kg.train("quick", dataset="digits", conditional=True, minutes=0.1)
         >>> sevens = session.model.generate(16, labels=7)
     """
     if wrong := sorted(settings.keys() & Options.model_fields.keys()):
