@@ -407,6 +407,11 @@ def test_steps_in_a_row_divide_an_epoch(most, epoch, together):
     assert presets.build(config.replace(jit_compile="on"), (8, 8, 1)).jit_compile
 
 
+@pytest.mark.parametrize(("steps", "whole"), [(10, 10), (32, 32), (250, 256), (937, 960)])
+def test_an_epoch_is_whole_executions_on_every_machine(steps, whole):
+    assert presets.whole_executions(steps) == whole
+
+
 def test_a_network_of_another_family_loses_what_it_does_not_have():
     config = presets.preset("quick")
     assert config.generator.width == config.discriminator.width == 32
