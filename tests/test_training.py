@@ -34,11 +34,11 @@ def test_the_command_line_compare_and_python_train_the_same_bits(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KERAS_GAN_CACHE", str(digits_cache))
     settings = {**SMALL, "conditional": True, "lecam": 0.1, "augmentation": "translation"}
-    session = kg.train("dcgan", epochs=2, run_dir="python", **settings)
+    session = kg.train("quick", epochs=2, run_dir="python", **settings)
     given = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     result = invoke("train", "--epochs", 2, *given, "--run-dir", "line", "--export-dir", "out")
     assert result.exit_code == 0, result.output
-    done = comparison.start(comparison.Run("dcgan", session.config.by_key(), 100), tmp_path / "compared")
+    done = comparison.start(comparison.Run("quick", session.config.by_key(), 100), tmp_path / "compared")
     assert done["failure"] is None, (tmp_path / "compared" / "log.txt").read_text()
     name = "checkpoints/step-000000012.keras"
     for other in ("line", "compared/run"):
