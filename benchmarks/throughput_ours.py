@@ -24,8 +24,6 @@ from keras_gan import gan as gan_module
 from keras_gan import optimizers
 
 BATCH = 64
-# Parts of a step in a profile: what an operation is named after.
-PARTS = ("input", "guard", "optimizer", "average", "penalty", "discriminator", "generator")
 
 
 class Windows(keras.callbacks.Callback):

@@ -295,15 +295,18 @@ def _nested(values):
     return nested
 
 
+def _having(player, argument):
+    """Returns the names of a player's families whose network takes an argument."""
+    return [name for name, family in FAMILIES[player].items() if accepts(family.make, argument)]
+
+
 def _without_meaning(values):
     """Returns defaults for the settings that the families in `values` do not have."""
     defaults = {}
-    for player in [player for player in PLAYERS if player in values]:
-        group = Config.GROUPS[player]
-        families = [FAMILIES[player].get(name) for name in members(values[player])]
+    for player in values.keys() & PLAYERS:
+        group, names = Config.GROUPS[player], members(values[player])
         for name, argument in ARGUMENTS.items():
-            known = any(family and accepts(family.make, argument) for family in families)
-            if name in group.model_fields and not known:
+            if name in group.model_fields and not {*names} & {*_having(player, argument)}:
                 defaults[group.key(name)] = group.model_fields[name].default
     return defaults
 
@@ -319,7 +322,7 @@ def _check_network(player, settings):
             raise UserError(f"{what} is for {' and '.join(having)}, not {without[0]}")
     for name, argument in ARGUMENTS.items():
         field = type(settings).model_fields.get(name)
-        having = [each for each, family in families.items() if accepts(family.make, argument)]
+        having = _having(player, argument)
         if field and getattr(settings, name) != field.default and not {*names} & {*having}:
             raise UserError(f"{settings.key(name)} is for {', '.join(having)}, not {names[0]}")
     if settings.share_until and len(names) == 1:
