@@ -4,7 +4,7 @@
     TFDS_DATA_DIR=... python benchmarks/gpu.py --dataset mnist --out gpu-figures-2 --parts guard,profile,photos
     python benchmarks/gpu.py --quick                # small numbers, on any machine
 
-Within six minutes an H200 gets through the first four or five parts, because XLA compiles a step for 13 to 39 s.
+Within six minutes an H200 gets through the first three or four parts, because XLA compiles a step for 15 to 25 s.
 
 Prints a line as soon as it has it, and writes it to `figures.jsonl` in the folder, with pictures beside it. The parts
 run in a process of their own: if TensorFlow ends it, or a part takes far too long, the rest goes on in a new one.
@@ -27,13 +27,15 @@ import figures
 PARTS = {
     "device": 30,
     "speed": 80,
+    "grid": 220,
+    "pytorch": 60,
+    "export": 15,
     "quality": 60,
+    "guard": 70,
+    "alone": 60,
     "exact": 80,
-    "grid": 100,
-    "guard": 60,
     "profile": 60,
     "photos": 80,
-    "export": 15,
     "memory": 60,
 }
 

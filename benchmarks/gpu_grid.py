@@ -1,4 +1,4 @@
-"""One of several processes of the part `grid` of `gpu.py`: takes each n-th cell, and times it alone under a lock."""
+"""One of several processes of the part `grid` of `gpu.py`: takes the next cell, and times it alone under a lock."""
 
 import os
 
@@ -14,13 +14,17 @@ import filelock
 import gpu_parts
 
 
-def main(out, dataset, quick, end, workers, number):
+def main(out, dataset, quick, end):
     place = gpu_parts.Place(Path(out), dataset, quick == "True", float(end) - time.time())
     data = place.data()
     cells = [gpu_parts.Cell(**cell) for cell in json.loads((place.out / "cells.json").read_text())]
-    for cell in cells[int(number) :: int(workers)]:
+    for number, cell in enumerate(cells):
         if place.over:
             return
+        try:
+            (place.out / f"cell-{end}-{number}").touch(exist_ok=False)
+        except FileExistsError:  # Another process has taken it.
+            continue
         gpu_parts.measure_cell(
             place, "grid", data, cell, 0.2 if place.quick else 1.0, alone=filelock.FileLock(place.out / "lock")
         )

@@ -200,35 +200,45 @@ def speed(place):
     together = 8 if place.quick else 32
     cells = [
         Cell("dcgan", batches[0], together=together),
-        Cell("dcgan", batches[1]),
+        Cell("dcgan", batches[1], together=together),
         Cell("mlp", batches[1], together=together),
     ]
     for cell in cells:
         if place.over:
             return place.write("speed", not_reached=str(cell))
         measure_cell(place, "speed", data, cell, 0.2 if place.quick else 1.2, ceilings)
-    steps_alone(place, data)
     return None
 
 
-def steps_alone(place, data):
-    """Training steps on a batch that is on the device already, without `fit`: what input and Keras cost is the rest."""
-    for batch in _batches(place)[:2]:
+def alone(place):
+    """Steps on a batch that is on the device already, without `fit`: one by one, and 32 in one program of XLA."""
+    data, batch = place.data(), _batches(place)[1]
+    images, labels = (tf.constant(values[:batch]) for values in (data.images, data.labels))
+    for together in (1, 4 if place.quick else 32):
         gan = build(Cell("dcgan", batch), data.image_shape, data.num_classes)
-        step = tf.function(gan.train_step, jit_compile=True, autograph=False)
-        images, labels = (tf.constant(values[:batch]) for values in (data.images, data.labels))
-        step((images, labels))
-        count = 4 if place.quick else 300
+
+        def steps(gan=gan, together=together):
+            if together == 1:
+                return gan.train_step((images, labels))["d_loss"]
+            loop = lambda k, loss: (k + 1, gan.train_step((images, labels))["d_loss"])  # noqa: E731
+            return tf.while_loop(lambda k, loss: k < together, loop, (0, 0.0))
+
+        program = tf.function(steps, jit_compile=True, autograph=False)
+        start = time.perf_counter()
+        program()
+        first = time.perf_counter() - start
+        count = (4 if place.quick else 320) // together
         times = []
         for _ in range(3):
             tf.test.experimental.sync_devices()
             start = time.perf_counter()
             for _ in range(count):
-                step((images, labels))
+                program()
             tf.test.experimental.sync_devices()
-            times.append((time.perf_counter() - start) / count)
+            times.append((time.perf_counter() - start) / count / together)
         milliseconds = 1e3 * statistics.median(times)
-        place.write("speed", preset="dcgan", batch=batch, step_alone_milliseconds=milliseconds)
+        figures = {"step_alone_milliseconds": milliseconds, "first_seconds": first}
+        place.write("alone", preset="dcgan", batch=batch, in_one_program=together, **figures)
 
 
 def grid(place):
@@ -239,19 +249,17 @@ def grid(place):
         cells = [
             Cell(preset, batch, precision, xla, together)
             for together in (32, 1)
-            for batch in _batches(place)
-            for precision in ("bfloat16", "tf32", "float32", "float16")
+            for precision in ("bfloat16", "float32", "tf32", "float16")
             for xla in (True, False)
+            for batch in _batches(place)
             for preset in ("dcgan", "mlp")
         ]
     workers = 1 if place.quick else 8
     end = time.time() + place.seconds
     path = place.out / "cells.json"
     path.write_text(json.dumps([dataclasses.asdict(cell) for cell in cells]))
-    arguments = [str(place.out), place.dataset, str(place.quick), str(end), str(workers)]
-    processes = [
-        subprocess.Popen([sys.executable, BENCHMARKS / "gpu_grid.py", *arguments, str(k)]) for k in range(workers)
-    ]
+    arguments = [str(place.out), place.dataset, str(place.quick), str(end)]
+    processes = [subprocess.Popen([sys.executable, BENCHMARKS / "gpu_grid.py", *arguments]) for _ in range(workers)]
     for process in processes:
         process.wait()
 
@@ -265,14 +273,14 @@ def quality(place):
     real = metrics.frechet_distance(reference, metrics.statistics_of(extractor(test.images[:num])[0]))
     place.write("quality", real_fcd=float(real), real_images=min(num, len(test)), extractor=extractor.hash)
     labels = metrics.draw_labels(train, num, 0)
-    runs = [(64, 4), (64, 8), (256, 16), (64, 2), (64, 20)]
-    for number, (batch, epochs) in enumerate([(64, 1)] if place.quick else runs):
+    runs = [("quick", 32, 4), ("dcgan", 256, 8), ("dcgan", 64, 8), ("dcgan", 64, 20)]
+    for number, (preset, batch, epochs) in enumerate([("quick", 32, 1)] if place.quick else runs):
         if place.over:
             break
         start = time.monotonic()
         settings = {"epoch_steps": 5, "minutes": None} if place.quick else {"minutes": None}
         session = kg.train(
-            "dcgan",
+            preset,
             train,
             conditional=True,
             batch_size=batch,
@@ -286,6 +294,7 @@ def quality(place):
         features, probabilities = extractor(images)
         place.write(
             "quality",
+            preset=preset,
             batch=batch,
             epochs=epochs,
             steps=int(session.model.step),
@@ -295,7 +304,23 @@ def quality(place):
             fcd=float(metrics.frechet_distance(reference, metrics.statistics_of(features))),
             label_accuracy=float(np.mean(probabilities.argmax(1) == labels)),
         )
-        save_png(place.out / f"{train.name}-{batch}-{epochs}.png", image_grid(images[:100], 10))
+        save_png(place.out / f"{train.name}-{preset}-{batch}-{epochs}.png", image_grid(images[:100], 10))
+
+
+def pytorch(place):
+    """The same networks in PyTorch, eager, in bfloat16, with its data on the device."""
+    from throughput import Process
+
+    large, small = _batches(place)[:2]
+    for preset, batch in (("dcgan", large), ("dcgan", small), ("mlp", small)):
+        for fused in (True, False):
+            way = {"preset": preset, "batch": batch, "fused": fused}
+            device = "cuda" if on_gpu() else "cpu"
+            process = Process("throughput_pytorch.py", **way, classes=10, bfloat16=True, compiled=False, device=device)
+            times = [process.milliseconds(2 if place.quick else 150) for _ in range(4)][1:]
+            process.end()
+            milliseconds = statistics.median(times)
+            place.write("pytorch", **way, images_per_second=1e3 * batch / milliseconds, milliseconds=milliseconds)
 
 
 def photos(place):

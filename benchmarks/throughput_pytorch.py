@@ -91,10 +91,13 @@ class Game:
         bfloat16: whether the networks compute under `torch.autocast`.
         fused: whether Adam is one kernel (`torch.optim.Adam(fused=True)`), which is not what PyTorch chooses itself.
         compiled: whether the two updates go through `torch.compile`.
+        batch: number of images in a step.
+        device: `cpu` or `cuda`; networks and data are on it.
     """
 
-    def __init__(self, preset, classes, bfloat16, fused, compiled, batch=64):
-        self.preset, self.classes, self.batch = preset, classes, batch
+    def __init__(self, preset, classes, bfloat16, fused, compiled, batch=64, device="cpu"):
+        torch.set_default_device(device)
+        self.preset, self.classes, self.batch, self.device = preset, classes, batch, device
         players = {"mlp": (MLPGenerator, MLPDiscriminator), "dcgan": (DCGANGenerator, DCGANDiscriminator)}[preset]
         self.generator, self.discriminator = (player(classes) for player in players)
         self.gamma = 0.3 if preset == "dcgan" else 0.0
@@ -129,8 +132,15 @@ class Game:
         self.update_generator(labels)
         self._update_average()
 
+    def steps(self, number):
+        """Makes so many steps, and returns when the device has computed them."""
+        for _ in range(number):
+            self.step()
+        if self.device != "cpu":
+            torch.cuda.synchronize()
+
     def _autocast(self):
-        return torch.autocast("cpu", torch.bfloat16) if self.bfloat16 else contextlib.nullcontext()
+        return torch.autocast(self.device, torch.bfloat16) if self.bfloat16 else contextlib.nullcontext()
 
     def _latents(self):
         return torch.randn(self.batch, LATENTS[self.preset])
@@ -175,14 +185,12 @@ class Game:
 def main():
     """Reads lines `steps` and answers with the milliseconds of a step, until the input ends."""
     game = Game(**json.loads(sys.argv[1]))
-    for _ in range(5):
-        game.step()
+    game.steps(5)
     print("ready", flush=True)
     for line in sys.stdin:
         steps = int(line)
         start = time.perf_counter()
-        for _ in range(steps):
-            game.step()
+        game.steps(steps)
         print(1e3 * (time.perf_counter() - start) / steps, flush=True)
 
 
