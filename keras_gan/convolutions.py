@@ -6,7 +6,9 @@ The layers here stand in for those of Keras. They compute the same numbers, but 
 so that weights that were saved with the one can be loaded into the other.
 """
 
-from collections.abc import Sequence
+import contextlib
+import contextvars
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -15,6 +17,22 @@ from keras import ops
 
 from keras_gan.errors import UserError
 from keras_gan.types import Tensor
+
+
+_with_own_gradients = contextvars.ContextVar("_with_own_gradients", default=True)
+
+
+@contextlib.contextmanager
+def tensorflow_gradients() -> Iterator[None]:
+    """Within this context the convolutions have TensorFlow's gradients, which are slower and can be written to files.
+
+    A SavedModel holds gradients of ours to the first order only, and warns of the others whenever it is loaded.
+    """
+    token = _with_own_gradients.set(False)
+    try:
+        yield
+    finally:
+        _with_own_gradients.reset(token)
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
@@ -80,6 +98,9 @@ def convolve(images: Tensor, kernel: Tensor, strides: Sequence[int]) -> Tensor:
         tensor `(batch, height / stride, width / stride, features)`, the sides rounded up.
     """
 
+    if not _with_own_gradients.get():
+        return tf.nn.conv2d(images, kernel, strides, "SAME")
+
     @tf.custom_gradient
     def run(images, kernel):
         def gradient(upstream):
@@ -101,6 +122,9 @@ def spread(features: Tensor, kernel: Tensor, size: Sequence[int], strides: Seque
     Returns:
         tensor `(batch, height, width, channels)`.
     """
+
+    if not _with_own_gradients.get():
+        return _spread_blocks(features, kernel, size, strides)
 
     @tf.custom_gradient
     def run(features, kernel):

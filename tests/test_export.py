@@ -92,6 +92,12 @@ def test_runs_with_tensorflow_alone_and_a_seed_is_an_image_at_any_batch_size(tra
     same_images(one, many)
 
 
+def test_loading_with_tensorflow_warns_of_nothing(trained, caplog):
+    with caplog.at_level("WARNING"):
+        tf.saved_model.load(str(trained[1]))
+    assert not caplog.records
+
+
 def test_every_variable_is_written_once(trained):
     gan, folder = trained
     shapes = dict(tf.train.list_variables(str(folder / "variables" / "variables")))

@@ -27,6 +27,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from keras_gan.convolutions import tensorflow_gradients
 from keras_gan.copies import float32_copy
 from keras_gan.errors import UserError
 from keras_gan.export.serving import MAX_ROWS, write_warmup
@@ -67,7 +68,7 @@ def export_saved_model(gan: GAN, folder: StrPath, class_names: Sequence[str] = (
         archive.add_endpoint(name, function, inputs)
 
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with written_aside(folder) as aside:
+    with written_aside(folder) as aside, tensorflow_gradients():
         archive.write_out(str(aside), verbose=False)
         write_warmup(aside, {name: inputs for name, (_, inputs) in endpoints.items()})
         info = {
