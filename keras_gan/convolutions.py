@@ -18,7 +18,6 @@ from keras import ops
 from keras_gan.errors import UserError
 from keras_gan.types import Tensor
 
-
 _with_own_gradients = contextvars.ContextVar("_with_own_gradients", default=True)
 
 
