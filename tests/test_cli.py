@@ -267,7 +267,7 @@ def test_unlabelled_data_with_conditional(run, tmp_path):
 def test_a_corrupt_image(run, tmp_path):
     (tmp_path / "flat").mkdir()
     (tmp_path / "flat" / "0.png").write_bytes(b"no picture")
-    fails(run("train", "--dataset", "flat"), 1, "cannot read the image flat/0.png")
+    fails(run("train", "--dataset", "flat"), 2, "can be read: 1 image that cannot be read: flat/0.png (it is no image)")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

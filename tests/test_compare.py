@@ -49,7 +49,7 @@ def test_two_ways_are_compared_and_what_is_done_stays_done(run, tmp_path):
         (["mlp", "--dataset", "nowhere/"], "nowhere"),
         (
             ["mlp:image_size=9", "mlp"],
-            "all are trained on the same images: give image_size and hold_out to all, with --set",
+            "all are trained on the same images: give hold_out and what is said of images to all, with --set",
         ),
         ([], "NAME"),
     ],

@@ -7,7 +7,6 @@ from PIL import Image
 from keras_gan import datasets
 from keras_gan.datasets import images as in_memory
 from keras_gan.datasets import tfds as source
-from keras_gan.datasets.resizing import resize
 
 
 def test_digits():
@@ -120,25 +119,6 @@ def test_a_folder_of_images_and_of_splits(tmp_path):
     assert len(datasets.load(str(tmp_path / "split"), split="test")) == 1
 
 
-def test_images_of_several_sizes_need_a_size(tmp_path):
-    write_images(tmp_path / "a", sizes=((10, 8), (12, 8)))
-    with pytest.raises(ValueError, match="differ in size"):
-        datasets.load(str(tmp_path / "a"))
-    assert datasets.load(str(tmp_path / "a"), image_size=6).image_shape == (6, 6, 3)
-    assert datasets.load(str(tmp_path / "a"), image_size=(6, 4)).image_shape == (6, 4, 3)
-
-
-def test_resizing_crops_to_the_proportions_wanted():
-    image = np.zeros((8, 16, 1), "uint8")
-    image[:, 4:12] = 200
-    np.testing.assert_array_equal(resize(image, (4, 4)), np.full((4, 4, 1), 200))
-
-
-def test_images_are_resized_together_as_one_by_one():
-    images = np.random.default_rng(0).integers(0, 255, (3, 8, 6, 2), "uint8")
-    np.testing.assert_array_equal(resize(images, (9, 5)), [resize(image, (9, 5)) for image in images])
-
-
 def test_a_class_called_train_is_a_class(tmp_path):
     for name in ("train", "bus", "car"):
         write_images(tmp_path / name)
@@ -152,19 +132,6 @@ def test_one_colour_image_makes_the_folder_colour_and_hidden_files_do_not_count(
     data = datasets.load(str(tmp_path / "a"))
     assert data.image_shape == (8, 10, 3)
     assert data.images[-1, 0, 0].tolist() == [200, 0, 0]
-
-
-def test_sixteen_bits_are_refused(tmp_path):
-    write_images(tmp_path / "a", mode="I;16")
-    with pytest.raises(ValueError, match=r"0\.png has more than 8 bits a channel"):
-        datasets.load(str(tmp_path / "a"))
-
-
-def test_an_unreadable_image_is_named(tmp_path):
-    write_images(tmp_path / "a")
-    (tmp_path / "a" / "1.png").write_bytes(b"not a picture")
-    with pytest.raises(OSError, match=r"cannot read the image .*1\.png"):
-        datasets.load(str(tmp_path / "a"))
 
 
 def test_what_is_not_there_is_said(tmp_path):
@@ -226,10 +193,10 @@ def test_tfds_by_name(prepared):
     assert datasets.load("tiny", image_size=4, data_dir=prepared).image_shape == (4, 4, 1)
 
 
-def test_tfds_without_labels_and_of_several_sizes(prepared):
+def test_tfds_without_labels_and_of_several_sizes(prepared, caplog):
     assert datasets.load("plain", data_dir=prepared).labels is None
-    with pytest.raises(ValueError, match="images of mixed differ in size: set image_size, on the command line --set"):
-        datasets.load("mixed", data_dir=prepared)
+    assert datasets.load("mixed", data_dir=prepared).image_shape == (64, 64, 1)
+    assert caplog.messages == ["images of mixed differ in size: all become 64x64; set another image_size"]
     assert datasets.load("mixed", image_size=(5, 4), data_dir=prepared).image_shape == (5, 4, 1)
     with pytest.raises(ValueError, match="tiny has the splits train, test, not valid"):
         datasets.load("tiny", split="valid", data_dir=prepared)
@@ -262,7 +229,7 @@ def test_hidden_folders_do_not_count(tmp_path):
 def test_what_does_not_fit_in_memory_is_refused_before_it_is_read(tmp_path, monkeypatch):
     write_images(tmp_path / "a")
     monkeypatch.setattr(in_memory, "MEMORY_LIMIT", 700)
-    with pytest.raises(ValueError, match=r"3 images of \(8, 10, 3\) of a take over 8 GiB: set image_size"):
+    with pytest.raises(ValueError, match=r"3 images of \(8, 10, 3\) of a take over 8 GiB: set a smaller image_size"):
         datasets.load(str(tmp_path / "a"))
     assert len(datasets.load(str(tmp_path / "a"), image_size=4)) == 3
 
@@ -290,16 +257,15 @@ def test_held_out_images_are_found(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("mode", "folder", "message"),
+    ("folder", "message"),
     [
-        ("L", "test/a", r"the held-out images of data are \(8, 10, 1\), those to train on \(8, 10, 3\)"),
-        ("RGB", "test/b", "have the classes b, those to train on the classes a"),
-        ("RGB", "test", "have no labels, those to train on the classes a"),
+        ("test/b", "have the classes b, those to train on the classes a"),
+        ("test", "have no labels, those to train on the classes a"),
     ],
 )
-def test_held_out_images_of_another_kind_are_refused(tmp_path, mode, folder, message):
+def test_held_out_images_of_another_kind_are_refused(tmp_path, folder, message):
     write_images(tmp_path / "data" / "train" / "a")
-    write_images(tmp_path / "data" / folder, mode=mode)
+    write_images(tmp_path / "data" / folder)
     with pytest.raises(ValueError, match=message):
         datasets.load_held_out(datasets.load(str(tmp_path / "data")), str(tmp_path / "data"))
 
@@ -347,29 +313,8 @@ def test_files_that_are_left_out_are_said(tmp_path, caplog):
     assert len(datasets.load(str(tmp_path))) == 3
     assert caplog.messages == [
         f"{tmp_path}: left out 1 image beside the class folders",
-        f"{tmp_path}: left out 1 folder within class folders, such as {tmp_path / 'a' / 'x.jpg'}",
-        f"{tmp_path}: left out 3 files of no image format: 1 .mpg, 1 link to nothing, 1 .csv",
+        f"{tmp_path}: left out 3 files of no image format: 1 .csv, 1 .mpg, 1 link to nothing",
     ]
-
-
-def test_transparency_and_further_pictures_are_said_to_be_dropped(tmp_path, caplog):
-    for name, alpha in (("clear", 0), ("opaque", 255)):
-        Image.new("RGBA", (10, 8), (1, 2, 3, alpha)).save(tmp_path / f"{name}.png")
-    frames = [Image.new("RGB", (10, 8), colour) for colour in ("red", "blue")]
-    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
-    data = datasets.load(str(tmp_path))
-    assert data.images[1, 0, 0].tolist() == [254, 0, 0] or data.images[1, 0, 0].tolist() == [255, 0, 0]
-    assert caplog.messages == [
-        f"{tmp_path}: dropped the transparency of 1 image, which shows colours that were hidden",
-        f"{tmp_path}: took the first picture of 1 image of several",
-    ]
-
-
-def test_a_picture_that_is_too_large_is_named(tmp_path, monkeypatch):
-    write_images(tmp_path / "a")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 30)
-    with pytest.raises(OSError, match=r"cannot read the image .*0\.png: Image size"):
-        datasets.load(str(tmp_path / "a"))
 
 
 @pytest.mark.parametrize(
@@ -379,7 +324,7 @@ def test_a_picture_that_is_too_large_is_named(tmp_path, monkeypatch):
         ("Fashion MNIST", "did you mean fashion_mnist or"),
         ("svhn", "did you mean svhn_cropped"),
         ("my photos", "unknown dataset 'my photos': give digits, a TFDS name, or a folder that is there"),
-        ("photos.zip", "unknown dataset 'photos.zip': give digits"),
+        ("photos.zip", "no file photos.zip"),
         ("mnist:", "'mnist:' is no name of TFDS, but mnist is"),
         ("mnist:9.9.9", ", not that of 'mnist:9.9.9'"),
         ("mnist/foo", "mnist has no configuration like 'mnist/foo': it has none"),
@@ -392,9 +337,3 @@ def test_a_name_that_is_none_is_one_line(name, message):
     with pytest.raises(ValueError, match=re.escape(message)) as error:
         datasets.load(name)
     assert "\n" not in str(error.value)
-
-
-def test_a_file_is_no_folder(tmp_path):
-    (tmp_path / "images.zip").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"images\.zip is a file: give a folder of images"):
-        datasets.load(str(tmp_path / "images.zip"))

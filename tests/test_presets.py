@@ -324,7 +324,8 @@ def test_every_setting_explains_itself():
     assert list(found) == list(presets.Config().by_key())
     assert all(each.meaning and each.values for each in found.values())
     assert found["generator_beta_1"].values == "a number in [0, 1)"
-    assert found["image_size"].values == "a whole number greater than 0, or none"
+    assert found["image_size"].values == "pixels, or HEIGHTxWIDTH such as 48x64, or none"
+    assert found["batch_size"].values == "a whole number greater than 0"
     assert "resnet" in found["discriminator"].values
     assert "penalty on real images" in found["r1"].meaning
 

@@ -9,6 +9,7 @@ from keras_gan.cli.demo import demo
 from keras_gan.cli.evaluate import evaluate
 from keras_gan.cli.export import export
 from keras_gan.cli.generate import generate
+from keras_gan.cli.inspect import inspect
 from keras_gan.cli.presets import presets
 from keras_gan.cli.serving import serving
 from keras_gan.cli.timelapse import timelapse
@@ -21,5 +22,5 @@ def main() -> None:
     """Train GANs on images, sample from them, export them for TensorFlow and TF Serving."""
 
 
-for command in (train, generate, timelapse, evaluate, compare, export, serving, demo, presets, datasets):
+for command in (train, generate, timelapse, evaluate, compare, export, serving, demo, presets, datasets, inspect):
     main.add_command(command)

@@ -76,10 +76,12 @@ def compare(
                 config = config.replace(precision=precision)
             budget = _limit(config.batch_size, **given)
             configs[name] = config.replace(dataset=dataset, conditional=conditional, **budget)
-        sources = {(config.image_size, config.hold_out) for config in configs.values()}
-        if len(sources) > 1:
-            raise UserError("all are trained on the same images: give image_size and hold_out to all, with --set")
-        data, held_out, held_out_from = datasets.load_with_held_out(dataset, *sources.pop())
+        sources = [(config.hold_out, config.reading()) for config in configs.values()]
+        if any(source != sources[0] for source in sources):
+            raise UserError(
+                "all are trained on the same images: give hold_out and what is said of images to all, with --set"
+            )
+        data, held_out, held_out_from = datasets.load_with_held_out(dataset, sources[0][0], **sources[0][1])
         if held_out is None:
             raise UserError("samples are measured beside held-out images: leave out hold_out=0")
         if conditional and not data.num_classes:

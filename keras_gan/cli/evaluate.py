@@ -19,7 +19,6 @@ MOST = 10_000
 @click.command()
 @click.argument("model", type=click.Path(exists=True, path_type=Path))
 @click.option("--dataset", metavar="NAME|FOLDER", help="Data to compare with.  [default: that of the run]")
-@click.option("--image-size", type=click.IntRange(min=4), help="Resize the dataset to it.  [default: as the run did]")
 @click.option(
     "--num",
     type=click.IntRange(min=100, max=MOST_SAMPLES),
@@ -45,7 +44,6 @@ MOST = 10_000
 def evaluate(
     model: Path,
     dataset: str | None,
-    image_size: int | None,
     num: int | None,
     seed: int,
     extractor: str,
@@ -69,12 +67,11 @@ def evaluate(
     start = time.monotonic()
     gan = load(model)
     with usage_errors():
-        train, test, notes = _data(model, dataset, image_size)
+        train, test, notes = _data(model, dataset, gan.image_shape)
         if train.image_shape != gan.image_shape:
-            other_channels = train.image_shape[-1] != gan.image_shape[-1]
             raise UserError(
-                f"{model} makes images of {gan.image_shape}, those of {train.name} are {train.image_shape}: "
-                + ("another --dataset" if other_channels else "another --dataset, or --image-size")
+                f"{model} makes images of {gan.image_shape}, those of {train.name} are {train.image_shape}: give "
+                "another --dataset"
             )
         if gan.num_classes and gan.num_classes != train.num_classes:
             raise UserError(
@@ -130,8 +127,8 @@ def _number(value):
     return f"{value:.{min(decimals, 5)}f}"
 
 
-def _data(model, dataset, image_size):
-    """Loads training and held-out images, with a list of warnings about them."""
+def _data(model, dataset, image_shape):
+    """Loads training and held-out images of the model's size and channels, with a list of warnings about them."""
     from keras_gan import datasets
     from keras_gan.training import runs
 
@@ -140,18 +137,14 @@ def _data(model, dataset, image_size):
     if run and dataset in (None, run.config.dataset):
         if run.data.get("given_in_python"):
             raise UserError(f"{model} was trained on images of a Python program: give --dataset")
-        dataset, image_size = run.config.dataset, image_size or run.config.image_size
+        dataset = run.config.dataset
         split = {"hold_out": run.config.hold_out}
     if dataset is None:
         raise UserError(f"{model} does not say what it was trained on: give --dataset")
-    train, test, held_out_from = datasets.load_with_held_out(dataset, image_size, **split)
+    reading = {**(run.config.reading() if run else {}), **datasets.of_shape(image_shape)}
+    train, test, held_out_from = datasets.load_with_held_out(dataset, **split, **reading)
     changed = []
-    if (
-        run
-        and split
-        and image_size == run.config.image_size
-        and run.data.get("fingerprint", train.fingerprint) != train.fingerprint
-    ):
+    if run and split and run.data.get("fingerprint", train.fingerprint) != train.fingerprint:
         then = f"{run.data['images']:,} images to train on then, {len(train):,} now"
         changed = [f"the data have changed since ({then}): the model may know what is held out now"]
     if test is None:

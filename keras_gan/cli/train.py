@@ -20,6 +20,8 @@ from keras_gan.cli.common import Positive, echo_settings, import_option, load_te
 )
 @click.option("--minutes", type=Positive(), help="Stop after so many minutes.  [default of quick: 2]")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Images in each step.")
+@click.option("--image-size", metavar="SIZE", help="Resize images to 64 pixels a side, or to 48x64, the height first.")
+@click.option("--mirror/--no-mirror", default=None, help="Turn training images left to right at random.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the weights, the noise and the order of the data.")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Run folder.  [default: runs/DATASET-(C)GAN-NNN]")
 @click.option("--export-dir", type=click.Path(), help="Gets the next version.  [default: saved_models/DATASET-(C)GAN]")

@@ -1,4 +1,4 @@
-"""Training images by name, from a folder or from arrays, in memory as uint8."""
+"""Training images by name, from a folder, a file or arrays, in memory as uint8."""
 
 from keras_gan.datasets.images import (
     MEMORY_LIMIT,
@@ -10,11 +10,13 @@ from keras_gan.datasets.images import (
     stream,
 )
 from keras_gan.datasets.loading import available, hold_out_of, load, load_held_out, load_with_held_out
+from keras_gan.datasets.reading import Reading, of_shape, parse_size
 
 __all__ = [
     "MEMORY_LIMIT",
     "ImageDataset",
     "NoSuchSplit",
+    "Reading",
     "available",
     "check_alike",
     "from_arrays",
@@ -22,6 +24,8 @@ __all__ = [
     "load",
     "load_held_out",
     "load_with_held_out",
+    "of_shape",
+    "parse_size",
     "split",
     "stream",
 ]

@@ -3,10 +3,10 @@
 import numpy as np
 
 from keras_gan.datasets.images import ImageDataset, NoSuchSplit, from_arrays
-from keras_gan.datasets.resizing import Size, resize
+from keras_gan.datasets.reading import Reading
 
 
-def load_digits(split: str, size: Size) -> ImageDataset:
+def load_digits(split: str, reading: Reading) -> ImageDataset:
     import sklearn.datasets  # This takes a second to import, for which other datasets need not wait.
 
     if split not in ("train", "test"):
@@ -15,4 +15,4 @@ def load_digits(split: str, size: Size) -> ImageDataset:
     images = np.round(data.images * (255.0 / 16.0)).astype("uint8")[..., np.newaxis]
     test = np.arange(len(images)) % 6 == 5
     rows = test if split == "test" else ~test
-    return from_arrays(resize(images[rows], size), data.target[rows].astype("int64"), name="digits")
+    return from_arrays(images[rows], data.target[rows].astype("int64"), name="digits").read_as(reading)

@@ -1,13 +1,18 @@
 """Images in a folder, or in folders that are named by class."""
 
 import collections
+import dataclasses
 import logging
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
+from PIL import Image
 
-from keras_gan.datasets.images import SET_SIZE, ImageDataset, NoSuchSplit, check_memory, from_arrays
-from keras_gan.datasets.resizing import Size, resize
+from keras_gan.datasets import tables
+from keras_gan.datasets.decoding import number_of, printable, read_images
+from keras_gan.datasets.images import ImageDataset, NoSuchSplit, from_arrays
+from keras_gan.datasets.reading import Reading
 from keras_gan.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -16,7 +21,7 @@ HELD_OUT = ("test", "validation", "val", "valid")
 SPLITS = {"train", *HELD_OUT}
 # Formats that Pillow names but reads only with the help of other programs.
 UNREADABLE = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
-# Folders that file systems and programs make for themselves, in lower case.
+# Files and folders that file systems and programs make for themselves, in lower case.
 CLUTTER = {
     "#recycle",
     "$recycle.bin",
@@ -24,126 +29,184 @@ CLUTTER = {
     "@recycle",
     "__macosx",
     "__pycache__",
+    "desktop.ini",
     "lost+found",
     "system volume information",
+    "thumbs.db",
 }
 
 
-def load_folder(root: Path, split: str, size: Size) -> ImageDataset:
-    name = root.resolve().name
-    folders = set(_folders(root))
+@dataclasses.dataclass
+class Found:
+    """The images that were found in a folder, before they are read.
+
+    Attributes:
+        folder: where they are.
+        files: the image files.
+        labels: the name of the class of each, or `None`.
+        class_names: names of the classes, sorted, or `None`.
+        left_out: texts about what is in the folder but not among the images.
+    """
+
+    folder: Path
+    files: list[Path]
+    labels: list[str] | None
+    class_names: list[str] | None
+    left_out: list[str]
+
+
+def load_folder(root: Path, split: str, reading: Reading, name: str | None = None) -> ImageDataset:
+    found = find(root, split)
+    name = name or root.resolve().name
+    read = read_images(found.files, name, reading)
+    for text in (*found.left_out, *read.texts):
+        logger.warning("%s: %s", printable(found.folder), text)
+    if found.class_names is None or found.labels is None:
+        return from_arrays(read.images, name=name)
+    numbers = {each: number for number, each in enumerate(found.class_names)}
+    labels = [numbers[found.labels[row]] for row in read.rows]
+    return from_arrays(read.images, labels, found.class_names, name)
+
+
+def find(root: Path, split: str = "train") -> Found:
+    """Finds the images of a split of a folder, with their classes.
+
+    Raises:
+        UserError: if there are none, or there is no such split (`NoSuchSplit`).
+    """
+    root = _unwrapped(root)
     # All folders must be splits. Otherwise a class with the name "train" would be taken for one.
-    are_splits = folders and folders <= SPLITS
-    if are_splits and split in folders:
-        folder = root / split
+    splits = {path.name.lower(): path for path in _folders(root)}
+    are_splits = bool(splits) and splits.keys() <= SPLITS
+    if are_splits and split in splits:
+        folder = splits[split]
     elif split != "train":
-        raise NoSuchSplit(f"no folder {root / split}")
+        raise NoSuchSplit(f"no folder {printable(root / split)}")
     else:
         folder = root
-    # A class without an image to train on is none; one without a held-out image is.
-    held_out = are_splits and split != "train"
-    found = {each: _images(folder / each) for each in _folders(folder)}
-    classes = [each for each, files in found.items() if files or (held_out and _images(root / "train" / each))]
-    directly = _images(folder)
-    files = [path for each in classes for path in found[each]] if classes else directly
-    if not files:
-        raise UserError(f"no images in {folder}: expected files such as .png or .jpg, in class folders or directly")
-    left_out = _left_out(folder, classes, len(directly) if classes else 0)
-    images, dropped = _read(files, name, size)
-    for text in (*left_out, *dropped):
-        logger.warning("%s: %s", folder, text)
-    labels = [classes.index(path.parent.name) for path in files] if classes else None
-    return from_arrays(images, labels, classes or None, name)
-
-
-def _folders(folder):
-    """Returns the names of the folders that may be classes or splits, sorted."""
-    names = (path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else ()
-    return sorted(name for name in names if not name.startswith(".") and name.lower() not in CLUTTER)
-
-
-def _images(folder):
-    """Returns the files of a folder that are images by their names, sorted."""
-    files = folder.iterdir() if folder.is_dir() else ()
-    suffixes = image_suffixes()
-    return sorted(path for path in files if _counts(path) and path.suffix.lower() in suffixes and path.is_file())
+    table = tables.table_in(folder)
+    if table:
+        found = _by_table(folder, table)
+    else:
+        held_out = are_splits and split != "train"
+        found = _by_folders(folder, splits.get("train") if held_out else None)
+    if not found.files:
+        raise UserError(
+            f"no images in {printable(folder)}: expected files such as .png or .jpg, in class folders or directly"
+        )
+    return found
 
 
 def image_suffixes() -> set[str]:
     """Returns the suffixes of all image files that Pillow reads, in lower case, such as `.png`."""
-    from PIL import Image
-
     known = Image.registered_extensions()
     return {suffix for suffix, name in known.items() if name in Image.OPEN and name not in UNREADABLE}
 
 
-def _counts(path):
-    return not path.name.startswith(".") and path.name.lower() not in ("thumbs.db", "desktop.ini")
+def _by_folders(folder, train):
+    """Takes each folder with images, however deep, for a class; `train` is the folder of the same classes in training.
+
+    A class without an image to train on is none; one without a held-out image is.
+    """
+    directly, _ = _images(folder, deep=False)
+    of_class, others = {}, collections.Counter()
+    for path in _folders(folder):
+        files, other = _images(path)
+        if files or (train and _images(train / path.name)[0]):
+            of_class[path.name] = files
+            others += other
+    if not of_class:
+        return Found(folder, directly, None, None, list(_left_out(folder, [], 0, _images(folder, deep=False)[1])))
+    files = [(file, name) for name, files in of_class.items() for file in files]
+    left_out = list(_left_out(folder, of_class, len(directly), others))
+    return Found(folder, [file for file, _ in files], [name for _, name in files], list(of_class), left_out)
 
 
-def _left_out(folder, classes, beside):
+def _by_table(folder, table):
+    labels = tables.read(table)
+    files, _ = _images(folder)
+    names = {file.relative_to(folder).as_posix(): file for file in files}
+    # A table may leave out the folders of files whose names are unique.
+    alone = {file.name: file for file in files}
+    rows = [(names.get(name) or alone.get(name), label) for name, label in labels.items()]
+    rows = [(file, label) for file, label in rows if file]
+    left_out = []
+    if missing := len(labels) - len(rows):
+        left_out.append(f"{table.name} names {number_of(missing, 'image')} that are not there")
+    if unnamed := len(files) - len({file for file, _ in rows}):
+        left_out.append(f"left out {number_of(unnamed, 'image')} that {table.name} does not name")
+    classes = [label for _, label in rows if label is not None]
+    if len(classes) < len(rows):
+        return Found(folder, [file for file, _ in rows], None, None, left_out)
+    return Found(folder, [file for file, _ in rows], classes, tables.class_order(set(classes)), left_out)
+
+
+def _unwrapped(root):
+    """Returns the folder within a folder that holds nothing else, as archives often do."""
+    while True:
+        inside = _folders(root)
+        if len(inside) != 1 or inside[0].name.lower() in SPLITS or tables.table_in(root):
+            return root
+        if _images(root, deep=False)[0] or _images(inside[0], deep=False)[0]:
+            return root
+        root = inside[0]
+
+
+def _folders(folder):
+    """Returns the folders that may be classes or splits, sorted."""
+    found = (path for path in _listed(folder) if path.is_dir())
+    return sorted(path for path in found if _counts(path.name))
+
+
+def _images(folder, deep=True):
+    """Returns the image files in a folder, sorted, and how many other files there are by their kinds."""
+    suffixes, files, others = image_suffixes(), [], collections.Counter()
+    for path in _files(folder) if deep else (path for path in _listed(folder) if not path.is_dir()):
+        if not _counts(path.name):
+            continue
+        if path.suffix.lower() in suffixes and path.is_file():
+            files.append(path)
+        else:
+            others[path.suffix.lower() or path.name if path.exists() else "link to nothing"] += 1
+    return sorted(files, key=os.fspath), others
+
+
+def _files(folder) -> Iterator[Path]:
+    """Yields the files in a folder and in the folders within it, through links, each folder once."""
+    seen = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if _counts(name))
+        for name in files:
+            yield Path(place) / name
+
+
+def _listed(folder):
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _counts(name):
+    return not name.startswith(".") and name.lower() not in CLUTTER
+
+
+def _left_out(folder, classes, beside, others):
     """Says what is in a folder but not in the dataset, a text for each kind; `beside` images stand beside classes."""
-    places, suffixes = [folder / each for each in classes] or [folder], image_suffixes()
     if beside:
-        yield f"left out {_number(beside, 'image')} beside the class folders"
+        yield f"left out {number_of(beside, 'image')} beside the class folders"
     no_classes = [
-        path.name for path in folder.iterdir() if path.is_dir() and _counts(path) and path.name not in classes
+        path.name for path in _listed(folder) if path.is_dir() and _shown(path.name) and path.name not in classes
     ]
     if no_classes:
-        yield f"left out, as no classes with images: {', '.join(sorted(no_classes))}"
-    inside = [path for place in places if classes for path in place.iterdir() if path.is_dir() and _counts(path)]
-    if inside:
-        yield f"left out {_number(len(inside), 'folder')} within class folders, such as {min(inside)}"
-    others = collections.Counter(
-        path.suffix.lower() or path.name if path.exists() else "link to nothing"
-        for place in places
-        for path in sorted(place.iterdir())
-        if _counts(path) and not path.is_dir() and (path.suffix.lower() not in suffixes or not path.exists())
-    )
+        yield f"left out, as no classes with images: {', '.join(map(printable, sorted(no_classes)))}"
     if others:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in others.most_common(5))
-        yield f"left out {_number(others.total(), 'file')} of no image format: {kinds}"
+        most = sorted(others.items(), key=lambda item: (-item[1], item[0]))[:5]
+        kinds = ", ".join(f"{count} {printable(kind)}" for kind, count in most)
+        yield f"left out {number_of(others.total(), 'file')} of no image format: {kinds}"
 
 
-def _number(count, what):
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def _read(files, name, size):
-    """Reads image files; returns uint8 `(N, height, width, channels)`, and texts about what of them is not used."""
-    from PIL import Image, ImageOps
-
-    def read(path, look):
-        try:
-            with Image.open(path) as image:
-                return look(image)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise OSError(f"cannot read the image {path}: {error}") from None
-
-    modes = {path: read(path, lambda image: image.mode) for path in files}
-    deep = next((path for path, mode in modes.items() if mode[0] in "IF"), None)
-    if deep:
-        raise UserError(f"{deep} has more than 8 bits a channel: convert it to 8 bits first")
-    mode = "L" if set(modes.values()) <= {"1", "L", "LA"} else "RGB"
-    dropped = collections.Counter()
-
-    def pixels_of(image):
-        if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
-            dropped["dropped the transparency of {}, which shows colours that were hidden"] += 1
-        if getattr(image, "is_animated", False):
-            dropped["took the first picture of {} of several"] += 1
-            image.seek(0)
-        return np.asarray(ImageOps.exif_transpose(image).convert(mode), dtype="uint8")
-
-    images = np.empty(0)
-    for row, path in enumerate(files):
-        pixels = read(path, pixels_of)
-        image = resize(pixels.reshape(*pixels.shape[:2], -1), size)
-        if not row:
-            check_memory(name, len(files), image.shape)
-            images = np.empty((len(files), *image.shape), "uint8")
-        if image.shape != images.shape[1:]:
-            sizes = f"{files[0]} is {images.shape[1:3]}, {path} is {image.shape[:2]}"
-            raise UserError(f"images differ in size: {sizes}; {SET_SIZE}")
-        images[row] = image
-    return images, [text.format(_number(count, "image")) for text, count in dropped.items()]
+def _shown(name):
+    return not name.startswith(".") and name.lower() not in ("thumbs.db", "desktop.ini")

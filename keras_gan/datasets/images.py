@@ -8,18 +8,19 @@ import dataclasses
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from keras_gan import sampling
+from keras_gan.datasets.reading import Reading
+from keras_gan.datasets.stored import ImageFile
 from keras_gan.errors import UserError
 from keras_gan.types import Tensor
 
 MEMORY_LIMIT = 8 * 2**30
-SET_SIZE = "set image_size, on the command line --set image_size=64"
 
 
 class NoSuchSplit(UserError):
@@ -28,17 +29,17 @@ class NoSuchSplit(UserError):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageDataset:
-    """Images in memory, with or without labels.
+    """Images in memory or in a file, with or without labels.
 
     Attributes:
         name: name of the dataset, which names run folders too.
-        images: uint8 array `(N, height, width, channels)`.
+        images: uint8 array `(N, height, width, channels)`, or a `stored.ImageFile`, which can be used as one.
         labels: int64 array `(N,)` in [0, num_classes), or `None`.
         class_names: a name for each label, or `None`.
     """
 
     name: str
-    images: np.ndarray
+    images: Any
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
 
@@ -60,7 +61,9 @@ class ImageDataset:
         """Hexadecimal digest of images, labels and class names, the same for the same data."""
         digest = hashlib.blake2b(digest_size=16)
         for part in (self.images, self.labels):
-            if part is not None:
+            if isinstance(part, ImageFile):
+                digest.update(part.digest.encode())
+            elif part is not None:
                 digest.update(f"{part.shape}".encode())
                 digest.update(np.ascontiguousarray(part).data)
         digest.update(f"{self.class_names}".encode())
@@ -82,7 +85,13 @@ class ImageDataset:
         rows = self._rows(tf.range(min(num, len(self)), dtype="int64"), seed, 0).numpy()
         return self.images[rows], None if self.labels is None else self.labels[rows]
 
-    def batches(self, batch_size: int, seed: int = 0, start_step: int = 0) -> tf.data.Dataset:
+    def read_as(self, reading: Reading) -> "ImageDataset":
+        """Returns the same data with images in the size and with the channels that `reading` says."""
+        if reading.size:
+            check_memory(self.name, len(self), (*reading.size, self.image_shape[-1]))
+        return dataclasses.replace(self, images=reading.arrays(self.images))
+
+    def batches(self, batch_size: int, seed: int = 0, start_step: int = 0, mirror: bool = False) -> tf.data.Dataset:
         """Returns an endless stream of whole batches, completely shuffled anew in each pass.
 
         `fit()` needs `steps_per_epoch` with it.
@@ -91,6 +100,8 @@ class ImageDataset:
             batch_size: number of images in a batch, at most `len(self)`.
             seed: int; the order is a function of it and of the number of the pass.
             start_step: number of batches to skip, as if they had been read already.
+            mirror: whether each image is turned left to right with a probability of a half, a function of `seed` and
+                step too.
 
         Returns:
             a dataset of uint8 images `(batch_size, height, width, channels)`, with int64 labels `(batch_size,)` if the
@@ -103,13 +114,15 @@ class ImageDataset:
             >>> gan.fit(data.batches(64), steps_per_epoch=250, epochs=20)
         """
         steps = self.steps(batch_size)
-        images = tf.constant(self.images)
+        look_up = _look_up(self.images)
         labels = None if self.labels is None else tf.constant(self.labels)
 
         def read(step):
             positions = (step % steps) * batch_size + tf.range(batch_size, dtype="int64")
             rows = self._rows(positions, seed, step // steps)
-            batch = tf.ensure_shape(tf.gather(images, rows), (batch_size, *self.image_shape))
+            batch = tf.ensure_shape(look_up(rows), (batch_size, *self.image_shape))
+            if mirror:
+                batch = _mirrored(batch, tf.stack([tf.constant(seed, "int64"), step]))
             return batch if labels is None else (batch, tf.gather(labels, rows))
 
         return stream(read, start_step)
@@ -119,6 +132,19 @@ class ImageDataset:
         key = tf.stack([tf.constant(seed, "int64"), tf.cast(number, "int64")])
         last = tf.constant(len(self) - 1, "int64")
         return tf.random.experimental.index_shuffle(positions, seed=key, max_index=last)
+
+
+def _look_up(images):
+    """Returns a function that gives the images of some rows, as TensorFlow operations."""
+    if isinstance(images, ImageFile):
+        return lambda rows: tf.numpy_function(images.__getitem__, [rows], tf.uint8, stateful=False)
+    constant = tf.constant(images)
+    return lambda rows: tf.gather(constant, rows)
+
+
+def _mirrored(images, seed):
+    chosen = tf.random.stateless_uniform((len(images), 1, 1, 1), seed, alg="philox") < 0.5
+    return tf.where(chosen, tf.reverse(images, [2]), images)
 
 
 def stream(read: Callable[[Tensor], Any], start_step: int = 0) -> tf.data.Dataset:
@@ -136,7 +162,10 @@ def stream(read: Callable[[Tensor], Any], start_step: int = 0) -> tf.data.Datase
 
 
 def from_arrays(
-    images: ArrayLike, labels: ArrayLike | None = None, class_names: Iterable[str] | None = None, name: str = "arrays"
+    images: ArrayLike,
+    labels: ArrayLike | None = None,
+    class_names: Iterable[str] | None = None,
+    name: str = "arrays",
 ) -> ImageDataset:
     """Makes a dataset of images and labels of your own.
 
@@ -156,7 +185,7 @@ def from_arrays(
         >>> data.image_shape
         (8, 8, 1)
     """
-    images = np.asarray(images)
+    images = cast(np.ndarray, images if isinstance(images, ImageFile) else np.asarray(images))
     if images.ndim == 3:
         images = images[..., np.newaxis]
     if images.ndim != 4 or not 1 <= images.shape[-1] <= 4 or not len(images):
@@ -191,10 +220,14 @@ def split(data: ImageDataset, every: int) -> tuple[ImageDataset, ImageDataset]:
         raise UserError(f"{data.name} has too few images to hold any out of the training: {len(data)}; set hold_out=0")
     labels = [None if data.labels is None else data.labels[rows] for rows in (chosen, ~chosen)]
     parts = [
-        dataclasses.replace(data, images=data.images[rows], labels=part)
+        dataclasses.replace(data, images=_some(data.images, rows), labels=part)
         for rows, part in zip((chosen, ~chosen), labels)
     ]
     return parts[0], parts[1]
+
+
+def _some(images, rows):
+    return images.select(rows) if isinstance(images, ImageFile) else images[rows]
 
 
 def check_alike(train: ImageDataset, held_out: ImageDataset) -> None:
@@ -219,4 +252,4 @@ def _classes(data):
 
 def check_memory(name: str, count: int, shape: Sequence[int]) -> None:
     if count * math.prod(shape) > MEMORY_LIMIT:
-        raise UserError(f"{count:,} images of {shape} of {name} take over 8 GiB: {SET_SIZE}")
+        raise UserError(f"{count:,} images of {shape} of {name} take over 8 GiB: set a smaller image_size")

@@ -1,20 +1,23 @@
 """Image datasets of TensorFlow Datasets, by name."""
 
+import dataclasses
 import difflib
+import logging
 import re
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
-from keras_gan.datasets.images import SET_SIZE, ImageDataset, NoSuchSplit, check_memory, from_arrays
-from keras_gan.datasets.resizing import Size, resize
+from keras_gan.datasets.images import ImageDataset, NoSuchSplit, check_memory, from_arrays
+from keras_gan.datasets.reading import DEFAULT_SIDE, Reading
 from keras_gan.errors import UserError
 
+logger = logging.getLogger(__name__)
 
-def load_tfds(name: str, split: str, size: Size, data_dir: str | None) -> ImageDataset:
+
+def load_tfds(name: str, split: str, reading: Reading, data_dir: str | None) -> ImageDataset:
     import tensorflow_datasets as tfds
 
     try:
@@ -39,20 +42,23 @@ def load_tfds(name: str, split: str, size: Size, data_dir: str | None) -> ImageD
         raise NoSuchSplit(f"{name} has the splits {', '.join(builder.info.splits)}, not {split}")
     height, width, channels = features[image_key].shape
     count = builder.info.splits[split].num_examples
-    if size is None and None in (height, width):
-        raise UserError(f"the images of {name} differ in size: {SET_SIZE}")
     if features[image_key].np_dtype != np.uint8:
         raise UserError(f"the images of {name} are {features[image_key].np_dtype.__name__}, not uint8")
-    check_memory(name, count, (*(size or (height, width)), channels or 3))
-
-    def read(example):
-        image = resize(example[image_key], size)
-        return (image, example[label_key]) if label_key else (image,)
-
-    data = builder.as_dataset(split=split).map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(1024)
-    columns = [np.concatenate(column) for column in zip(*tfds.as_numpy(data))]
+    if reading.size is None and None in (height, width):
+        logger.warning(
+            "images of %s differ in size: all become %dx%d; set another image_size", name, *[DEFAULT_SIDE] * 2
+        )
+        reading = dataclasses.replace(reading, size=(DEFAULT_SIDE, DEFAULT_SIDE))
+    check_memory(name, count, (*(reading.size or (height, width)), channels or 3))
+    # Images of one size are resized together, others one by one.
+    data = builder.as_dataset(split=split).batch(1024 if None not in (height, width) else 1)
+    images, labels = [], []
+    for example in tfds.as_numpy(data):
+        images.append(reading.arrays(example[image_key]))
+        labels.append(example[label_key] if label_key else ())
     names = features[label_key].names if label_key else None
-    return from_arrays(*columns, class_names=names, name=name.replace("/", "-"))
+    labels = np.concatenate(labels) if label_key else None
+    return from_arrays(np.concatenate(images), labels, names, name.replace("/", "-"))
 
 
 def _unknown(name):

@@ -208,11 +208,20 @@ def _classification_accuracy(train, test, images, labels):
     # The figure of real images takes half a minute and is the same for all models of a dataset.
     name = f"{RECIPE}-CAS-{CAS_STEPS}-{size}-{train.fingerprint}-{test.fingerprint}.json"
     file = cache_folder().with_name("figures") / name
-    samples = accuracy(images, labels)
-    if not file.exists():
+    real = _kept_number(file)
+    if real is None:
+        real = accuracy(train.images, train.labels)
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_json(file, accuracy(train.images, train.labels))
-    return Figure("CAS", samples, json.loads(file.read_text()), "higher", size, size)
+        write_json(file, real)
+    return Figure("CAS", accuracy(images, labels), real, "higher", size, size)
+
+
+def _kept_number(file):
+    """Returns the number in a file of the cache; `None` if it is missing or damaged."""
+    try:
+        return float(json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _some(size, wanted, seed):

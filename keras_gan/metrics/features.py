@@ -6,7 +6,6 @@ content of the data; any Keras model; and Inception of Keras Applications, if it
 
 import hashlib
 import logging
-import os
 from pathlib import Path
 
 import keras
@@ -19,7 +18,7 @@ from keras_gan import layers as own_layers
 from keras_gan.errors import UserError
 from keras_gan.metrics.distances import are_probabilities
 from keras_gan.storage.checkpoints import load_model
-from keras_gan.storage.files import written_aside
+from keras_gan.storage.files import cache_root, written_aside
 from keras_gan.types import StrPath, Tensor
 
 logger = logging.getLogger(__name__)
@@ -280,7 +279,7 @@ def is_cached(data: datasets.ImageDataset, cache: StrPath | None = None) -> bool
 
 def cache_folder(cache: StrPath | None = None) -> Path:
     """Returns the folder of trained extractors; `cache` is as for `dataset_classifier`."""
-    return Path(cache or os.environ.get("KERAS_GAN_CACHE") or Path.home() / ".cache" / "keras_gan") / "extractors"
+    return cache_root(cache) / "extractors"
 
 
 def _path(data, cache):

@@ -2,7 +2,8 @@
 
 from keras_gan.presets.build import build, resolve_precision
 from keras_gan.presets.compilation import resolve_compilation, whole_executions
-from keras_gan.presets.config import Config, Discriminator, Generator, Player, explanations, full_keys, override
+from keras_gan.presets.config import Config, explanations, full_keys, override
+from keras_gan.presets.players import Discriminator, Generator, Player
 from keras_gan.presets.presets import PRESETS, cnn, dcgan, mlp, preset, quick, relativistic, resnet
 from keras_gan.presets.settings import Explanation, pairs
 

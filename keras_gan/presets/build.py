@@ -14,7 +14,8 @@ from keras_gan.losses import LOSSES, PerHead
 from keras_gan.networks.families import DISCRIMINATORS, GENERATORS, INITIALIZERS, accepts
 from keras_gan.optimizers import OPTIMIZERS, SCHEDULES, TimedSchedule, Warmup
 from keras_gan.presets.compilation import JIT_COMPILE, steps_together
-from keras_gan.presets.config import ARGUMENTS, Config, Generator, transformations
+from keras_gan.presets.config import Config, transformations
+from keras_gan.presets.players import ARGUMENTS, Generator
 from keras_gan.presets.precision import resolve_precision
 from keras_gan.presets.settings import members
 from keras_gan.regularizers import REGULARIZERS

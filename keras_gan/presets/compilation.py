@@ -5,7 +5,8 @@ import math
 
 import tensorflow as tf
 
-from keras_gan.presets.config import PLAYERS, Config
+from keras_gan.presets.config import Config
+from keras_gan.presets.players import PLAYERS
 from keras_gan.presets.settings import members
 
 logger = logging.getLogger(__name__)

@@ -5,14 +5,16 @@ from typing import Annotated, Any, ClassVar
 import pydantic
 
 from keras_gan.augmentation import DEFAULT, TRANSFORMATIONS
+from keras_gan.datasets.reading import CHANNELS, DEFAULT_SIDE, FITS, Reading, parse_size, size_text
 from keras_gan.errors import UserError
 from keras_gan.losses import LOSSES
-from keras_gan.networks.families import DISCRIMINATORS, GENERATORS, INITIALIZERS, accepts
-from keras_gan.optimizers import OPTIMIZERS, SCHEDULES
+from keras_gan.networks.families import INITIALIZERS, accepts
+from keras_gan.presets.players import ARGUMENTS, FAMILIES, PLAYERS, Discriminator, Generator, Player
 from keras_gan.presets.settings import (
     Explanation,
     OneOf,
     Settings,
+    Words,
     choose,
     explain_field,
     members,
@@ -20,69 +22,10 @@ from keras_gan.presets.settings import (
 )
 from keras_gan.regularizers import REGULARIZERS
 
-PLAYERS = ("generator", "discriminator")
-FAMILIES = {"generator": GENERATORS, "discriminator": DISCRIMINATORS}
-# Settings of a network, with the argument of its function that takes each. A family whose function lacks the argument
-# does not have the setting.
-ARGUMENTS = {
-    "width": "width",
-    "initializer": "kernel_initializer",
-    "spectral_normalization": "spectral_normalization",
-    "dropout": "dropout",
-}
 COMPILATIONS = ("auto", "on", "off")
+# Settings of how images are read, by the keywords of `datasets.load`.
+READING = ("image_size", "image_fit", "image_channels", "image_background", "allow_unreadable")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
-
-
-def _initializers():
-    own = [name for families in FAMILIES.values() for family in families.values() for name in family.initializers]
-    return list(dict.fromkeys([*INITIALIZERS, *own]))
-
-
-class Player(Settings):
-    """The settings of a player: its network, its optimizer and its learning rate."""
-
-    name: str = "dcgan"
-    share_until: str | None = setting(None, "name of the last layer that several networks of the player share")
-    width: int | None = setting(None, "channels of the network; the default of its family when none", gt=0)
-    initializer: Annotated[str | None, OneOf(_initializers)] = setting(
-        None, "initial weights of the network; the default of its family when none"
-    )
-    optimizer: Annotated[str, OneOf(lambda: OPTIMIZERS)] = setting("adam", "optimizer of the player's weights")
-    learning_rate: float = setting(2e-4, "learning rate with which the schedule begins", ge=0)
-    beta_1: float = setting(0.5, "decay of Adam's mean of gradients; the momentum of SGD", ge=0, lt=1)
-    beta_2: float = setting(0.999, "decay of Adam's mean of squared gradients; rho of RMSprop", ge=0, lt=1)
-    schedule: Annotated[str, OneOf(lambda: SCHEDULES)] = setting(
-        "constant", "how the learning rate falls: step multiplies it by decay_rate every decay_steps, others go to 0"
-    )
-    decay_steps: int | None = setting(
-        None, "steps of the schedule; when none, linear and cosine last for the epochs, or else for the minutes", gt=0
-    )
-    decay_rate: float = setting(0.5, "factor of the schedule step", gt=0)
-    warmup_steps: int = setting(0, "steps in which the learning rate first rises from 0", ge=0)
-
-
-class Generator(Player):
-    """The settings of the generator."""
-
-    group: ClassVar[str] = "generator"
-
-    name: Annotated[str, OneOf(lambda: GENERATORS, several=True)] = setting(
-        "dcgan", "family of the generator's network; several make a mixture"
-    )
-
-
-class Discriminator(Player):
-    """The settings of the discriminator."""
-
-    group: ClassVar[str] = "discriminator"
-
-    name: Annotated[str, OneOf(lambda: DISCRIMINATORS, several=True)] = setting(
-        "dcgan", "family of the discriminator's network; several make an ensemble"
-    )
-    spectral_normalization: bool = setting(False, "whether kernels are divided by their largest singular value")
-    dropout: float = setting(0.0, "share of hidden units that are dropped in training", ge=0, lt=1)
-    packing: int = setting(1, "number of samples that are judged together; 1 judges each by itself", gt=0)
 
 
 class Config(Settings):
@@ -103,9 +46,24 @@ class Config(Settings):
     """
 
     dataset: str = setting("digits", "digits, the name of a TFDS image dataset, or a folder")
-    image_size: int | None = setting(
-        None, "height and width in pixels to which images are resized; none leaves them as they are", gt=0
+    image_size: Annotated[int | str | None, Words("pixels, or HEIGHTxWIDTH such as 48x64, or none")] = setting(
+        None,
+        "height and width to which images are resized; none leaves images of one size as they are, and makes those of "
+        f"several {DEFAULT_SIDE}x{DEFAULT_SIDE}",
     )
+    image_fit: Annotated[str, OneOf(lambda: FITS)] = setting(
+        "crop", "how an image of other proportions gets image_size: crop its middle, pad with margins, or stretch"
+    )
+    image_channels: Annotated[str, OneOf(lambda: ("auto", *CHANNELS))] = setting(
+        "auto", "channels of the images; auto makes them rgb unless all are grey, and rgba alone keeps transparency"
+    )
+    image_background: str = setting(
+        "white", "colour of margins and of what transparent images stand on, a name or #rrggbb"
+    )
+    allow_unreadable: float = setting(
+        0.1, "largest share of image files that are left out if they cannot be read", ge=0, le=1
+    )
+    mirror: bool = setting(False, "whether training images are turned left to right at random; not for letters")
     hold_out: int = setting(
         6,
         "if the data have no test split, one image in so many is held out of the training, to measure samples with; 0 "
@@ -189,6 +147,10 @@ class Config(Settings):
         values = {key: value for key, _, value in self._fields()}
         return values | {name: self.penalties.get(name, 0.0) for name in REGULARIZERS}
 
+    def reading(self) -> dict[str, Any]:
+        """Returns how images are read, as `datasets.load` takes it."""
+        return {name: getattr(self, name) for name in READING}
+
     def _fields(self):
         """Yields key, field and value of all settings but the penalties."""
         for name, field in Config.model_fields.items():
@@ -204,8 +166,20 @@ class Config(Settings):
     def _only_those_that_count(cls, penalties):
         return {name: penalties[name] for name in REGULARIZERS if penalties.get(name)}
 
+    @pydantic.field_validator("image_size", mode="before")
+    @classmethod
+    def _as_size(cls, value):
+        return size_text(parse_size(value))
+
     @pydantic.model_validator(mode="after")
     def _go_together(self):
+        Reading(
+            parse_size(self.image_size),
+            self.image_fit,
+            self.image_channels,
+            self.image_background,
+            self.allow_unreadable,
+        )
         for player in PLAYERS:
             _check_network(player, getattr(self, player))
         _check_schedules(self)

@@ -32,6 +32,17 @@ class OneOf:
 
 
 @dataclasses.dataclass(frozen=True)
+class Words:
+    """Says in words which values a setting takes, where its type does not.
+
+    Attributes:
+        text: the words.
+    """
+
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Explanation:
     """The explanation of a setting.
 
@@ -156,6 +167,9 @@ def pairs(texts: Iterable[str]) -> dict[str, str]:
 def values_of(field: FieldInfo) -> str:
     """Returns the type and range of a field in words, such as `a whole number greater than 0, or none`."""
     kinds = _kinds(field)
+    said = next((mark.text for mark in field.metadata if isinstance(mark, Words)), None)
+    if said:
+        return said
     marks = [mark for mark in field.metadata if isinstance(mark, OneOf)]
     if marks:
         words = f"one of {', '.join(marks[0].options())}" + ("; several are joined by +" if marks[0].several else "")

@@ -12,6 +12,11 @@ from keras_gan.errors import UserError
 from keras_gan.types import StrPath
 
 
+def cache_root(folder: StrPath | None = None) -> Path:
+    """Returns the folder of what can be made again: `folder`, `KERAS_GAN_CACHE`, or `~/.cache/keras_gan`."""
+    return Path(folder or os.environ.get("KERAS_GAN_CACHE") or Path.home() / ".cache" / "keras_gan")
+
+
 def check_writable(folder: StrPath) -> None:
     """Raises `UserError` if a folder cannot be made or written, to say so before the work rather than after it."""
     parent = Path(folder)

@@ -17,7 +17,7 @@ from keras_gan.errors import UserError
 from keras_gan.export import export_next
 from keras_gan.optimizers import set_constant_rate
 from keras_gan.presets import Config
-from keras_gan.presets.config import PLAYERS
+from keras_gan.presets.players import PLAYERS
 from keras_gan.storage import checkpoints
 from keras_gan.storage.files import check_writable
 from keras_gan.training import runs
@@ -289,7 +289,7 @@ class Session:
         logs = folder / "logs"
         with self.checkpoint.stop_on_signals():
             self.model.fit(
-                self.data.batches(config.batch_size, config.seed, start_step=start),
+                self.data.batches(config.batch_size, config.seed, start_step=start, mirror=config.mirror),
                 epochs=config.epochs or 10**6,
                 steps_per_epoch=self.steps_per_epoch,
                 shuffle=False,
@@ -339,7 +339,7 @@ def _data(config, data, before):
     if data is None:
         if before and before.data.get("given_in_python") and config.dataset == before.config.dataset:
             raise UserError("this run was trained on images of a Python program: give them again, as dataset=images")
-        return datasets.load_with_held_out(config.dataset, config.image_size, config.hold_out)
+        return datasets.load_with_held_out(config.dataset, config.hold_out, **config.reading())
     if config.image_size:
         raise UserError("image_size is for datasets by name and folders: resize the images that you give")
     return datasets.hold_out_of(data, config.hold_out)
