@@ -6,6 +6,7 @@ images still determines the distribution of the original ones, so the generator 
 augmented ones (Karras et al., arXiv:2006.06676, section 2.2).
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,7 +26,8 @@ DEFAULT = ("translation", "scale", "rotation", "brightness", "contrast", "satura
 class Augmentation(keras.layers.Layer):
     """Random transformations of images `(batch, height, width, channels)` in [-1, 1], of any size.
 
-    The result is twice differentiable in the images. Where a transformation moves the border into view, the image is
+    Brightness, contrast and saturation leave the fourth of four channels as it is, which is the transparency. The
+    result is twice differentiable in the images. Where a transformation moves the border into view, the image is
     continued by its mirror image.
 
     Args:
@@ -168,14 +170,29 @@ def _rotation(draw, side):
     return _matrices([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
 
 
+def _of_colour(change):
+    """Makes a change of colours leave the fourth channel as it is, because that is the transparency."""
+
+    @functools.wraps(change)
+    def changed(images, draw):
+        if images.shape[-1] != 4:
+            return change(images, draw)
+        return ops.concatenate([change(images[..., :3], draw), images[..., 3:]], axis=-1)
+
+    return changed
+
+
+@_of_colour
 def _brightness(images, draw):
     return images + draw.shift(0.25, (1, 1, 1))
 
 
+@_of_colour
 def _contrast(images, draw):
     return images * draw.factor((1, 1, 1))
 
 
+@_of_colour
 def _saturation(images, draw):
     grey = ops.mean(images, axis=-1, keepdims=True)
     return grey + (images - grey) * draw.factor((1, 1, 1))

@@ -76,6 +76,14 @@ def test_motion_is_what_its_name_says():
     np.testing.assert_allclose(moved, constant, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["brightness", "contrast", "saturation"])
+def test_colours_change_and_transparency_does_not(name):
+    images = np.random.default_rng(0).uniform(-1, 1, (8, 6, 6, 4)).astype("float32")
+    changed = Augmentation((name,), 1.0)(images, tf.constant([1, 2], "int64")).numpy()
+    np.testing.assert_array_equal(changed[..., 3], images[..., 3])
+    assert np.abs(changed[..., :3] - images[..., :3]).max() > 0.01
+
+
 def test_instance_noise_has_the_deviation_asked_for():
     images = tf.zeros((50, 16, 16, 1))
     assert np.std(Augmentation(("noise",), 1.0, noise=0.3)(images, SEED)) == pytest.approx(0.3, rel=0.05)
