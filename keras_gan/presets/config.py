@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar
 import pydantic
 
 from keras_gan.augmentation import DEFAULT, TRANSFORMATIONS
+from keras_gan.backbones import SMALLEST, find_backbone
 from keras_gan.errors import UserError
 from keras_gan.losses import LOSSES
 from keras_gan.networks.families import DISCRIMINATORS, GENERATORS, INITIALIZERS, accepts
@@ -29,9 +30,16 @@ ARGUMENTS = {
     "initializer": "kernel_initializer",
     "spectral_normalization": "spectral_normalization",
     "dropout": "dropout",
+    "features": "features",
+    "resolution": "resolution",
 }
 COMPILATIONS = ("auto", "on", "off")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+
+
+def _known_features(name):
+    find_backbone(name)
+    return name
 
 
 def _initializers():
@@ -82,6 +90,17 @@ class Discriminator(Player):
     )
     spectral_normalization: bool = setting(False, "whether kernels are divided by their largest singular value")
     dropout: float = setting(0.0, "share of hidden units that are dropped in training", ge=0, lt=1)
+    features: Annotated[str, pydantic.AfterValidator(_known_features)] = setting(
+        "squeezenet",
+        "pretrained network by whose features a projected discriminator judges: squeezenet, a class of "
+        "keras.applications such as mobilenet_v2, or one of your own",
+    )
+    resolution: int | None = setting(
+        None,
+        "pixels of the shorter side to which a projected discriminator resizes images; when none as they are, but at "
+        f"least {SMALLEST}",
+        ge=SMALLEST,
+    )
     packing: int = setting(1, "number of samples that are judged together; 1 judges each by itself", gt=0)
 
 
