@@ -9,6 +9,7 @@ from wrapt import when_imported
 if TYPE_CHECKING:  # `__getattr__` imports these when they are used, which a type checker does not see.
     from keras_gan import (
         augmentation,
+        backbones,
         callbacks,
         comparison,
         convolutions,
@@ -35,6 +36,7 @@ __all__ = [
     "GAN",
     "UserError",
     "augmentation",
+    "backbones",
     "callbacks",
     "comparison",
     "convolutions",

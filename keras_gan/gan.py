@@ -178,7 +178,8 @@ class GAN(keras.Model):
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
         real, labels = self._unpack(data)
-        fixed = {id(weight) for weight in (*self.ema_generator.weights, self.step, self.skipped)}
+        frozen = layers.frozen_weights(self.generator) + layers.frozen_weights(self.discriminator)
+        fixed = {id(weight) for weight in (*self.ema_generator.weights, *frozen, self.step, self.skipped)}
         statistics = [weight for weight in self.non_trainable_weights if id(weight) not in fixed]
         before = [tf.identity(weight.value) for weight in statistics]
         finite = [self._train_discriminator(real, labels, repeat) for repeat in range(self.discriminator_steps)]

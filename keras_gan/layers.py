@@ -1,6 +1,7 @@
 """Layers that networks are made of."""
 
 import contextlib
+import itertools
 import math
 import random
 from collections.abc import Iterator, Sequence
@@ -127,6 +128,66 @@ class ZeroMean(keras.constraints.Constraint):
 
 
 @keras.saving.register_keras_serializable(package="keras_gan")
+class Resize(keras.layers.Layer):
+    """Resizes images `(batch, height, width, channels)` bilinearly, as `tf.image.resize` does with antialiasing.
+
+    It multiplies by two constant matrices. So it can be differentiated any number of times, which penalties need and
+    TensorFlow's resizing cannot, and XLA compiles it.
+
+    Args:
+        height, width: size of the result in pixels. The height and width of the images must be known.
+    """
+
+    def __init__(self, height: int, width: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.height = height
+        self.width = width
+
+    def call(self, images: Tensor) -> Tensor:
+        _, height, width, channels = images.shape
+        rows = ops.reshape(images, (-1, height, width * channels))
+        rows = ops.matmul(ops.cast(_bilinear(height, self.height), images.dtype), rows)
+        columns = ops.reshape(rows, (-1, width, channels))
+        columns = ops.matmul(ops.cast(_bilinear(width, self.width), images.dtype), columns)
+        return ops.reshape(columns, (-1, self.height, self.width, channels))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape[0], self.height, self.width, input_shape[-1]
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "height": self.height, "width": self.width}
+
+
+def _bilinear(have, want):
+    """Returns the matrix `(want, have)` that resizes a row of pixels; when it shrinks, a pixel is a mean of several."""
+    centres = (np.arange(want) + 0.5) * have / want - 0.5
+    weights = np.maximum(0.0, 1.0 - np.abs(centres[:, np.newaxis] - np.arange(have)) / max(have / want, 1.0))
+    return (weights / weights.sum(axis=1, keepdims=True)).astype("float32")
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
+class ToRGB(keras.layers.Layer):
+    """Makes images in [-1, 1] with 1, 3 or 4 channels into images with 3.
+
+    Grey is repeated. Of 4 channels the last is how opaque a pixel is, and the image is laid upon mid grey.
+
+    Raises:
+        UserError: if there is another number of channels.
+    """
+
+    def call(self, images: Tensor) -> Tensor:
+        channels = images.shape[-1]
+        if channels == 1:
+            return ops.repeat(images, 3, axis=-1)
+        return images if channels == 3 else images[..., :3] * (images[..., 3:] + 1.0) / 2.0
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        if input_shape[-1] not in (1, 3, 4):
+            raise UserError(f"pretrained networks take images of 1, 3 or 4 channels, got {input_shape[-1]}")
+        return *input_shape[:-1], 3
+
+
+@keras.saving.register_keras_serializable(package="keras_gan")
 class SplitChoice(keras.layers.Layer):
     """Splits latents `(batch, n + 1)` into the first n and a choice of one of `members`, int32 `(batch,)`.
 
@@ -222,6 +283,12 @@ class Pack(keras.layers.Layer):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "packing": self.packing}
+
+
+def frozen_weights(network: keras.Model) -> list[keras.Variable]:
+    """Returns the weights of a network that would train if their layers were not frozen; statistics are none."""
+    owned = itertools.chain.from_iterable(layer._trainable_variables for layer in network._flatten_layers())
+    return [weight for weight in owned if not weight.trainable]
 
 
 def packing_of(network: keras.Model) -> int:

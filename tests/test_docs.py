@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("saved_models/**/*.md")]
 REGISTRIES = (
     *(kg.losses.LOSSES, kg.regularizers.REGULARIZERS, kg.networks.GENERATORS, kg.networks.DISCRIMINATORS),
-    keras.saving.get_custom_objects(),
+    *(kg.backbones.BACKBONES, keras.saving.get_custom_objects()),
 )
 
 

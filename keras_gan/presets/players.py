@@ -2,6 +2,9 @@
 
 from typing import Annotated, ClassVar
 
+import pydantic
+
+from keras_gan.backbones import SMALLEST, find_backbone
 from keras_gan.networks.families import DISCRIMINATORS, GENERATORS, INITIALIZERS
 from keras_gan.optimizers import OPTIMIZERS, SCHEDULES
 from keras_gan.presets.settings import OneOf, Settings, setting
@@ -15,12 +18,19 @@ ARGUMENTS = {
     "initializer": "kernel_initializer",
     "spectral_normalization": "spectral_normalization",
     "dropout": "dropout",
+    "features": "features",
+    "resolution": "resolution",
 }
 
 
 def _initializers():
     own = [name for families in FAMILIES.values() for family in families.values() for name in family.initializers]
     return list(dict.fromkeys([*INITIALIZERS, *own]))
+
+
+def _known_features(name):
+    find_backbone(name)
+    return name
 
 
 class Player(Settings):
@@ -66,4 +76,15 @@ class Discriminator(Player):
     )
     spectral_normalization: bool = setting(False, "whether kernels are divided by their largest singular value")
     dropout: float = setting(0.0, "share of hidden units that are dropped in training", ge=0, lt=1)
+    features: Annotated[str, pydantic.AfterValidator(_known_features)] = setting(
+        "squeezenet",
+        "pretrained network by whose features a projected discriminator judges: squeezenet, a class of "
+        "keras.applications such as mobilenet_v2, or one of your own",
+    )
+    resolution: int | None = setting(
+        None,
+        "pixels of the shorter side to which a projected discriminator resizes images; when none as they are, but at "
+        f"least {SMALLEST}",
+        ge=SMALLEST,
+    )
     packing: int = setting(1, "number of samples that are judged together; 1 judges each by itself", gt=0)
