@@ -223,7 +223,10 @@ def test_override():
             "discriminator's initializer small_residual is for resnet, not progressive",
         ),
         ({"generator_initializer": "small_residual"}, "small_residual is for resnet and progressive, not dcgan"),
-        ({"generator": "mlp", "generator_width": "9"}, "generator_width is for dcgan, resnet, progressive, not mlp"),
+        (
+            {"generator": "mlp", "generator_width": "9"},
+            "is for dcgan, resnet, progressive, fastgan, not mlp",
+        ),
         ({"loss": "hinge", "label_smoothing": "0.1"}, "the loss hinge has no target to smooth"),
         ({"dropout": "1"}, r"discriminator_dropout must be a number in \[0, 1\)"),
         ({"augmentation": "translation+spin"}, "unknown augmentation 'spin'"),

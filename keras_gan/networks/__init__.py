@@ -12,6 +12,7 @@ from keras_gan.networks.families import (
     register_discriminator,
     register_generator,
 )
+from keras_gan.networks.fastgan import fastgan_generator
 from keras_gan.networks.mlp import mlp, mlp_discriminator, mlp_generator
 from keras_gan.networks.progressive import progressive, progressive_discriminator, progressive_generator
 from keras_gan.networks.projected import projected, projected_discriminator
@@ -30,6 +31,7 @@ __all__ = [
     "dcgan_discriminator",
     "dcgan_generator",
     "ensemble",
+    "fastgan_generator",
     "mixture",
     "mlp",
     "mlp_discriminator",

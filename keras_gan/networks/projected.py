@@ -81,6 +81,7 @@ def _head(x, labels, halvings, width, initializer, name):
     for number in range(1, halvings + 1):
         options = {"kernel_initializer": initializer, "name": f"{name}_down_{number}"}
         x = spectral(layers.Conv2D(width, 4, strides=2, padding="same", **options))(x)
+        x = layers.BatchNormalization(name=f"{name}_normalisation_{number}")(x)
         x = layers.LeakyReLU(0.2)(x)
     logits = spectral(layers.Conv2D(1, 1, dtype="float32", name=f"{name}_logits"))(x)
     if labels is None:
@@ -127,10 +128,8 @@ def _projection(pyramid, width, seed):
             # The kernel of one pixel costs less before the map is enlarged, and gives the same.
             enlarged = _resized(_fixed(below, kernel, f"up_{level}"), part.shape[1:3])
             x = layers.Add(name=f"sum_{level}")([part, enlarged])
-        kernel = random.normal(size=(3, 3, channels, channels)) / (9 * channels) ** 0.5
-        kernel[1, 1] += np.eye(channels)  # The convolution is residual.
-        # The sum doubles the variance, and so does the convolution.
-        results.append(_fixed(x, kernel / (2.0 if results else 2.0**0.5), f"scales_{level}"))
+            x = layers.Rescaling(0.5**0.5, name=f"scales_{level}")(x)  # The sum doubled the variance.
+        results.append(x)
     network = keras.Model(images, results[::-1], name="projection")
     network.trainable = False
     return network
