@@ -225,7 +225,7 @@ def test_override():
         ({"generator_initializer": "small_residual"}, "small_residual is for resnet and progressive, not dcgan"),
         (
             {"generator": "mlp", "generator_width": "9"},
-            "is for dcgan, resnet, progressive, fastgan, not mlp",
+            "is for dcgan, fastgan, resnet, progressive, not mlp",
         ),
         ({"loss": "hinge", "label_smoothing": "0.1"}, "the loss hinge has no target to smooth"),
         ({"dropout": "1"}, r"discriminator_dropout must be a number in \[0, 1\)"),
