@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -139,6 +140,37 @@ def test_a_cache_that_is_damaged_is_made_anew(folder, caplog, tmp_path, damage):
         (kept / "pixels").unlink()
     again, _ = loaded(folder, caplog)
     assert again.fingerprint == first.fingerprint
+
+
+def test_an_archive_is_decoded_once_and_each_split_by_itself(folder, caplog, tmp_path, monkeypatch):
+    for number in range(12):
+        Image.open(folder / "a" / "00.png").save(folder / "b" / f"more-{number}.png")
+    for split in ("train", "test"):
+        shutil.copytree(folder, tmp_path / "both" / split)
+    Image.new("RGB", (6, 5), (99, 0, 9)).save(tmp_path / "both" / "test" / "b" / "01.png")
+    shutil.make_archive(str(tmp_path / "photos"), "zip", tmp_path / "both")
+    read = [datasets.load(str(tmp_path / "photos.zip"), split) for split in ("train", "test")]
+    monkeypatch.setattr(decoding, "_read", None)
+    again = [datasets.load(str(tmp_path / "photos.zip"), split) for split in ("train", "test")]
+    assert [data.fingerprint for data in again] == [data.fingerprint for data in read]
+    assert read[0].fingerprint != read[1].fingerprint
+
+
+def test_folders_of_one_name_in_two_places_are_two(folder, caplog, tmp_path, monkeypatch):
+    other = tmp_path / "elsewhere" / "photos"
+    shutil.copytree(folder, other)
+    changed = Image.new("RGB", (6, 5), (250, 0, 9))
+    changed.save(other / "a" / "02.png")
+    # The same name, size and time, and another content.
+    content = (other / "a" / "02.png").read_bytes()
+    about = os.stat(folder / "a" / "02.png")
+    assert len(content) == about.st_size
+    os.utime(other / "a" / "02.png", ns=(about.st_atime_ns, about.st_mtime_ns))
+    found = []
+    for place in (folder.parent, other.parent):
+        monkeypatch.chdir(place)
+        found.append(datasets.load("photos").fingerprint)
+    assert found[0] != found[1]
 
 
 def test_no_room_for_the_cache_is_said_and_images_are_held_in_memory(folder, caplog, tmp_path):

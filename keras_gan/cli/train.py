@@ -12,7 +12,11 @@ from keras_gan.cli.common import Positive, echo_settings, import_option, load_te
 
 
 @click.command()
-@click.option("--dataset", metavar="NAME|FOLDER", help="digits (the default), a TFDS image dataset, or a folder.")
+@click.option(
+    "--dataset",
+    metavar="NAME|FOLDER|FILE",
+    help="digits (the default), a TFDS image dataset, a folder, or a .zip or .npz file.",
+)
 @click.option("--conditional/--unconditional", default=None, help="Learn to draw a given class, or not (the default).")
 @click.option("--preset", "preset_name", metavar="NAME", help="See `presets`.  [default: quick]")
 @click.option(

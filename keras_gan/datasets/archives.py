@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan.datasets.decoding import IN_MEMORY
+from keras_gan.datasets.decoding import IN_MEMORY, origin_of
 from keras_gan.datasets.folder import load_folder
 from keras_gan.datasets.images import MEMORY_LIMIT, ImageDataset, NoSuchSplit, from_arrays
 from keras_gan.datasets.reading import Reading
@@ -41,7 +41,7 @@ def _load_zip(path, split, reading):
         if size > MEMORY_LIMIT:
             raise UserError(f"{path} has {size / 2**30:.0f} GiB of files: unpack it, and give the folder")
         archive.extractall(folder)
-        return load_folder(Path(folder), split, reading, name=path.stem)
+        return load_folder(Path(folder), split, reading, path.stem, f"{split} of {origin_of(path)}")
 
 
 def _load_arrays(path, split, reading):

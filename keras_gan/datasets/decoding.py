@@ -53,7 +53,7 @@ class Decoded:
     unreadable: dict[str, str]
 
 
-def read_images(files: Sequence[Path], name: str, reading: Reading) -> Decoded:
+def read_images(files: Sequence[Path], name: str, reading: Reading, origin: str | None = None) -> Decoded:
     """Reads image files, several at a time, with a progress bar where somebody watches.
 
     Many files are decoded once. Their pixels are kept in the cache (`KERAS_GAN_CACHE` or `~/.cache/keras_gan`), under a
@@ -63,19 +63,21 @@ def read_images(files: Sequence[Path], name: str, reading: Reading) -> Decoded:
         files: the files, at least one.
         name: name of the dataset, for messages.
         reading: what the images are turned into.
+        origin: what the files were taken out of, in words that change with their content, in place of their own names,
+            sizes and times.
 
     Raises:
         UserError: if more files than `reading` allows cannot be read, or the images take too much memory.
     """
-    found = _kept(files, name, reading) if len(files) >= KEPT_FROM else None
+    found = _kept(files, name, reading, origin) if len(files) >= KEPT_FROM else None
     found = found or _decode_all(files, reading, _InMemory(name, len(files)))
     _check_unreadable(found.unreadable, len(files), name, reading.allow_unreadable)
     return found
 
 
-def _kept(files, name, reading):
+def _kept(files, name, reading, origin):
     """Returns images from the cache, where they are put first if they are not there; `None` if there is no room."""
-    folder = cache_root() / "images" / _key(files, reading)
+    folder = cache_root() / "images" / _key(files, reading, origin)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(f"{folder}.lock"):  # A second process waits for the first.
@@ -121,15 +123,21 @@ def _open(folder):
         return None
 
 
-def _key(files, reading):
-    digest = hashlib.blake2b(f"{RECIPE} {dataclasses.replace(reading, allow_unreadable=0)}".encode(), digest_size=16)
-    for file in files:
-        try:
-            about = os.stat(file)
-            digest.update(f"{os.fspath(file)!r} {about.st_size} {about.st_mtime_ns}\n".encode())
-        except OSError:
-            digest.update(f"{os.fspath(file)!r} is gone\n".encode())
+def _key(files, reading, origin):
+    how = f"{RECIPE} {dataclasses.replace(reading, allow_unreadable=0)}"
+    digest = hashlib.blake2b(how.encode(), digest_size=16)
+    for content in [origin] if origin else map(origin_of, files):
+        digest.update(f"{content}\n".encode())
     return digest.hexdigest()
+
+
+def origin_of(file: Path) -> str:
+    """Returns where a file is, its size and its time: they change with its content."""
+    try:
+        about = os.stat(file)
+        return f"{os.path.abspath(file)!r} {about.st_size} {about.st_mtime_ns}"
+    except OSError:
+        return f"{os.path.abspath(file)!r} is gone"
 
 
 class _Again(Exception):

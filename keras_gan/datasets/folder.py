@@ -55,10 +55,17 @@ class Found:
     left_out: list[str]
 
 
-def load_folder(root: Path, split: str, reading: Reading, name: str | None = None) -> ImageDataset:
+def load_folder(
+    root: Path, split: str, reading: Reading, name: str | None = None, origin: str | None = None
+) -> ImageDataset:
+    """Loads a split of a folder; `name` and `origin` are for one that was unpacked, as `read_images` takes them.
+
+    Raises:
+        UserError: as `find` and `read_images` do.
+    """
     found = find(root, split)
     name = name or root.resolve().name
-    read = read_images(found.files, name, reading)
+    read = read_images(found.files, name, reading, origin)
     for text in (*found.left_out, *read.texts):
         logger.warning("%s: %s", printable(found.folder), text)
     if found.class_names is None or found.labels is None:
