@@ -45,6 +45,10 @@ def test_each_size_of_map_has_a_head_of_equal_weight(shape, patches, num_classes
     assert network.outputs[0].dtype == "float32"
 
 
+def test_the_heads_have_no_batch_normalisation_because_penalties_do_not_go_with_it():
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in judge().layers)
+
+
 def test_the_label_changes_the_logits_of_each_head():
     images, labels = rows(3, 3)
     logits = np.array(judge(3)([np.repeat(images[:1], 3, axis=0), labels])).reshape(3, 3)

@@ -81,7 +81,6 @@ def _head(x, labels, halvings, width, initializer, name):
     for number in range(1, halvings + 1):
         options = {"kernel_initializer": initializer, "name": f"{name}_down_{number}"}
         x = spectral(layers.Conv2D(width, 4, strides=2, padding="same", **options))(x)
-        x = layers.BatchNormalization(name=f"{name}_normalisation_{number}")(x)
         x = layers.LeakyReLU(0.2)(x)
     logits = spectral(layers.Conv2D(1, 1, dtype="float32", name=f"{name}_logits"))(x)
     if labels is None:
