@@ -165,6 +165,7 @@ def test_a_run_on_images_of_a_program_asks_for_the_dataset(tmp_path, monkeypatch
         ({"options": {"kept": 3}}, "unknown setting 'kept': did you mean keep"),
         ({"minutes": -1}, "minutes must be a number greater than 0"),
         ({"dataset": FEW, "image_size": 16}, "resize the images that you give"),
+        ({"dataset": FEW, "image_channels": "rgba"}, "image_channels is for datasets by name and folders"),
         ({"dataset": FEW, "batch_size": 99}, "batch size 99 does not fit arrays"),
         ({"dataset": np.zeros((9, 9, 9, 9, 9))}, r"images must be \(N, height, width, channels\)"),
     ],

@@ -340,8 +340,9 @@ def _data(config, data, before):
         if before and before.data.get("given_in_python") and config.dataset == before.config.dataset:
             raise UserError("this run was trained on images of a Python program: give them again, as dataset=images")
         return datasets.load_with_held_out(config.dataset, config.hold_out, **config.reading())
-    if config.image_size:
-        raise UserError("image_size is for datasets by name and folders: resize the images that you give")
+    given = [name for name, value in config.reading().items() if value != Config.model_fields[name].default]
+    if given:
+        raise UserError(f"{given[0]} is for datasets by name and folders: convert or resize the images that you give")
     return datasets.hold_out_of(data, config.hold_out)
 
 
