@@ -14,10 +14,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import json
 import statistics
-import subprocess
-import sys
 import time
 
+import child
 import click
 
 # The points of each axis: what differs from 10,000 images of 28 x 28 x 1 and the settings of the preset `quick`.
@@ -32,7 +31,9 @@ AXES = {
 }
 
 
-def measure(images: int = 10_000, size: int = 28, replicas: int = 1, settings: dict | None = None) -> dict:
+def measure(
+    begun: float, images: int = 10_000, size: int = 28, replicas: int = 1, settings: dict | None = None
+) -> dict:
     """Returns milliseconds of a step, GFLOP of it, seconds to the first step, and MiB of memory."""
     import numpy as np
     import roofline
@@ -53,7 +54,7 @@ def measure(images: int = 10_000, size: int = 28, replicas: int = 1, settings: d
     batches = data.batches(config.batch_size)
     fit = lambda steps: gan.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False)  # noqa: E731
     fit(gan.steps_per_execution)
-    first = time.time() - float(os.environ["BEGUN"])
+    first = time.time() - begun
     start = time.perf_counter()
     fit(16)
     steps = max(1, round(1.5 / (time.perf_counter() - start))) * 16
@@ -76,17 +77,11 @@ def main(axes):
     for axis in axes:
         first = None
         for point in AXES[axis]:
-            found = subprocess.run(
-                [sys.executable, __file__, "--child", json.dumps(point)],
-                env={**os.environ, "BEGUN": str(time.time())},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if found.returncode:
-                print(f"{axis:20} {json.dumps(point):45} failed: {found.stderr.splitlines()[-1:]}", flush=True)
+            try:
+                row = child.measured(__file__, **point)
+            except RuntimeError as error:
+                print(f"{axis:20} {json.dumps(point):45} failed: {error}", flush=True)
                 continue
-            row = json.loads(found.stdout.splitlines()[-1])
             first = first or row
             known = row["gigaflop"] and first["gigaflop"]
             expected = first["milliseconds"] * row["gigaflop"] / first["gigaflop"] if known else float("nan")
@@ -98,7 +93,4 @@ def main(axes):
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--child"]:
-        print(json.dumps(measure(**json.loads(sys.argv[2]))))
-    else:
-        main()
+    child.run(measure, main)

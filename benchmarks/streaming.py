@@ -11,13 +11,11 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import json
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
+import child
 import click
 import numpy as np
 
@@ -25,7 +23,7 @@ import numpy as np
 IN_MEMORY, SIDE = 50_000, 64
 
 
-def train(path: str, from_file: bool, begun: float, seconds: float) -> dict:
+def train(begun: float, path: str, from_file: bool, seconds: float) -> dict:
     """Trains for so many seconds; returns images/s, seconds to the first steps, and MiB."""
     import keras
 
@@ -69,10 +67,7 @@ def main(images, rounds, seconds):
                 file.write(rng.integers(0, 256, part, dtype="uint8").data)
         for _ in range(rounds):
             for from_file in (True, False):
-                arguments = json.dumps([str(path), from_file, time.time(), seconds])
-                command = [sys.executable, __file__, "--child", arguments]
-                done = subprocess.run(command, check=True, capture_output=True, text=True)
-                found = json.loads(done.stdout.splitlines()[-1])
+                found = child.measured(__file__, path=str(path), from_file=from_file, seconds=seconds)
                 name = f"{images:,} in a file" if from_file else f"{min(images, IN_MEMORY):,} in memory"
                 print(
                     f"{name:22}{found['images_per_second']:6.0f} images/s   first {found['first']:5.1f} s   "
@@ -82,7 +77,4 @@ def main(images, rounds, seconds):
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--child"]:
-        print(json.dumps(train(*json.loads(sys.argv[2]))))
-    else:
-        main()
+    child.run(train, main)

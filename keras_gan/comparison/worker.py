@@ -130,9 +130,7 @@ def measure(
     images = gan.generate(num, labels=labels)
     took = time.monotonic() - begun
     rows = np.sort(np.random.default_rng(0).permutation(len(data))[:REFERENCE])
-    reference = dataclasses.replace(
-        data, images=data.images[rows], labels=None if data.labels is None else data.labels[rows]
-    )
+    reference = data.take(rows)
     figures, warnings = {}, []
     if not (images == images[0]).all():
         report = metrics.evaluate(reference, test, images, labels, extractor, with_cas=False)

@@ -37,6 +37,9 @@ def load_file(path: Path, split: str, reading: Reading) -> ImageDataset:
 
 def _load_zip(path, split, reading):
     with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+        # Whoever looks for held-out images asks for several splits: nothing is unpacked for one that is not there.
+        if split != "train" and not any(split in name.lower().split("/")[:-1] for name in archive.namelist()):
+            raise NoSuchSplit(f"{path} has no folder {split}")
         size = sum(entry.file_size for entry in archive.infolist())
         if size > MEMORY_LIMIT:
             raise UserError(f"{path} has {size / 2**30:.0f} GiB of files: unpack it, and give the folder")
@@ -45,38 +48,41 @@ def _load_zip(path, split, reading):
 
 
 def _load_arrays(path, split, reading):
-    if path.suffix.lower() == ".npy" and path.stat().st_size > IN_MEMORY:
-        return _load_in_place(path, split).read_as(reading)
-    arrays = _arrays_in(path)
-    images = next((arrays[name] for name in IMAGE_NAMES.get(split, ()) if name in arrays), None)
-    if images is None and split != "train":
+    is_one = path.suffix.lower() == ".npy"
+    if split not in IMAGE_NAMES or (is_one and split != "train"):
         raise NoSuchSplit(f"{path} has no images of the split {split}")
-    if images is None:
-        wanted = " or ".join(IMAGE_NAMES["train"])
-        raise UserError(f"{path} has no array {wanted}, but {', '.join(arrays) or 'none'}")
-    labels = next((arrays[name] for name in LABEL_NAMES[split] if name in arrays), None)
-    names = arrays.get("class_names")
+    if is_one and path.stat().st_size > IN_MEMORY:
+        return _load_in_place(path).read_as(reading)
+    images, labels, names = _arrays_of(path, split)
     if labels is not None:
         labels = labels.squeeze(1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
     data = from_arrays(images, labels, None if names is None else [str(name) for name in names], path.stem)
     return data.read_as(reading)
 
 
-def _arrays_in(path):
-    """Returns the arrays of a file by their names."""
+def _arrays_of(path, split):
+    """Returns images, labels and class names of a split; the last two are `None` where there are none."""
     # NumPy would leave a damaged file open, so it gets an open one.
     with open(path, "rb") as file:
         try:
             content = np.load(file, allow_pickle=False)
+            arrays = {"arr_0": content} if isinstance(content, np.ndarray) else content
+            wanted = (IMAGE_NAMES[split], LABEL_NAMES[split], ("class_names",))
+            # An array is read when it is asked for, and not before.
+            images, labels, class_names = (
+                next((arrays[name] for name in names if name in arrays), None) for names in wanted
+            )
         except ValueError as error:  # Objects, which only a pickle can hold.
             raise UserError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
-        return {"arr_0": content} if isinstance(content, np.ndarray) else {key: content[key] for key in content.files}
+        if images is None and split != "train":
+            raise NoSuchSplit(f"{path} has no images of the split {split}")
+        if images is None:
+            raise UserError(f"{path} has no array {' or '.join(wanted[0])}, but {', '.join(arrays) or 'none'}")
+    return images, labels, class_names
 
 
-def _load_in_place(path, split):
+def _load_in_place(path):
     """Returns the images of a large .npy file without reading them; its name, size and time stand for its content."""
-    if split != "train":
-        raise NoSuchSplit(f"{path} has no images of the split {split}")
     mapped = np.load(path, mmap_mode="r", allow_pickle=False)
     if mapped.dtype != np.uint8 or mapped.ndim not in (3, 4) or not mapped.flags.c_contiguous:
         raise UserError(

@@ -7,9 +7,10 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import filelock
 import numpy as np
@@ -17,7 +18,7 @@ import tqdm
 from PIL import Image
 
 from keras_gan.datasets.images import check_memory
-from keras_gan.datasets.reading import DEFAULT_SIDE, Reading, is_transparent
+from keras_gan.datasets.reading import DEFAULT_SIDE, Reading
 from keras_gan.datasets.stored import ImageFile
 from keras_gan.errors import UserError
 from keras_gan.storage.files import cache_root, written_aside
@@ -200,7 +201,7 @@ def _decode_all(files, reading, place):
 
 def _decode(files, reading, place, texts):
     shape, rows, unreadable, counts = None, [], {}, collections.Counter()
-    for row, one in enumerate(_each(files, reading)):
+    for row, one in enumerate(in_order(lambda file: _read(file, reading), files, "Reading images")):
         if one.pixels is None:
             unreadable[str(files[row])] = one.why
             continue
@@ -231,26 +232,25 @@ class _One:
     animated: bool = False
 
 
-def _each(files, reading):
-    """Yields what was read of each file, in order."""
+def in_order(read: Callable[[Path], Any], files: Sequence[Path], title: str) -> Iterator[Any]:
+    """Yields what a function returns for each file, in order; several run at a time, beside a progress bar."""
     chunks = [files[start : start + CHUNK] for start in range(0, len(files), CHUNK)]
     # The bar appears if reading takes long, and on a terminal only.
-    bar = tqdm.tqdm(total=len(files), desc="Reading images", unit=" images", delay=1.0, disable=None, leave=False)
+    bar = tqdm.tqdm(total=len(files), desc=title, unit=" images", delay=1.0, disable=None, leave=False)
     with bar, ThreadPoolExecutor(os.cpu_count()) as pool:
-        for read in pool.map(lambda chunk: [_read(file, reading) for file in chunk], chunks):
-            yield from read
-            bar.update(len(read))
+        for results in pool.map(lambda chunk: [read(file) for file in chunk], chunks):
+            yield from results
+            bar.update(len(results))
 
 
 def _read(file, reading):
     try:
         with Image.open(file) as image:
             animated = bool(getattr(image, "is_animated", False))
-            transparent = is_transparent(image)
-            pixels = reading.pixels(image)
+            pixels, composited = reading.pixels(image)
     except Exception as error:  # Damaged files make Pillow raise errors of every kind.
         return _One(None, reason(error))
-    return _One(pixels, composited=transparent and pixels.shape[-1] < 4, animated=animated)
+    return _One(pixels, composited=composited, animated=animated)
 
 
 def reason(error: Exception) -> str:

@@ -115,7 +115,7 @@ def _by_folders(folder, train):
 
     A class without an image to train on is none; one without a held-out image is.
     """
-    directly, _ = _images(folder, deep=False)
+    directly, beside = _images(folder, deep=False)
     of_class, others = {}, collections.Counter()
     for path in _folders(folder):
         files, other = _images(path)
@@ -123,7 +123,7 @@ def _by_folders(folder, train):
             of_class[path.name] = files
             others += other
     if not of_class:
-        return Found(folder, directly, None, None, list(_left_out(folder, [], 0, _images(folder, deep=False)[1])))
+        return Found(folder, directly, None, None, list(_left_out(folder, [], 0, beside)))
     files = [(file, name) for name, files in of_class.items() for file in files]
     left_out = list(_left_out(folder, of_class, len(directly), others))
     return Found(folder, [file for file, _ in files], [name for _, name in files], list(of_class), left_out)
@@ -204,16 +204,11 @@ def _left_out(folder, classes, beside, others):
     """Says what is in a folder but not in the dataset, a text for each kind; `beside` images stand beside classes."""
     if beside:
         yield f"left out {number_of(beside, 'image')} beside the class folders"
-    no_classes = [
-        path.name for path in _listed(folder) if path.is_dir() and _shown(path.name) and path.name not in classes
-    ]
+    folders = (path.name for path in _listed(folder) if path.is_dir() and not path.name.startswith("."))
+    no_classes = [name for name in folders if name not in classes]
     if no_classes:
         yield f"left out, as no classes with images: {', '.join(map(printable, sorted(no_classes)))}"
     if others:
         most = sorted(others.items(), key=lambda item: (-item[1], item[0]))[:5]
         kinds = ", ".join(f"{count} {printable(kind)}" for kind, count in most)
         yield f"left out {number_of(others.total(), 'file')} of no image format: {kinds}"
-
-
-def _shown(name):
-    return not name.startswith(".") and name.lower() not in ("thumbs.db", "desktop.ini")

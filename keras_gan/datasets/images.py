@@ -85,6 +85,11 @@ class ImageDataset:
         rows = self._rows(tf.range(min(num, len(self)), dtype="int64"), seed, 0).numpy()
         return self.images[rows], None if self.labels is None else self.labels[rows]
 
+    def take(self, rows: np.ndarray) -> "ImageDataset":
+        """Returns some of the images with their labels, by a mask or by numbers; those in a file are not read."""
+        images = self.images.select(rows) if isinstance(self.images, ImageFile) else self.images[rows]
+        return dataclasses.replace(self, images=images, labels=None if self.labels is None else self.labels[rows])
+
     def read_as(self, reading: Reading) -> "ImageDataset":
         """Returns the same data with images in the size and with the channels that `reading` says."""
         if reading.size:
@@ -218,16 +223,7 @@ def split(data: ImageDataset, every: int) -> tuple[ImageDataset, ImageDataset]:
     chosen = np.arange(len(data)) % every == every - 1
     if not chosen.any():
         raise UserError(f"{data.name} has too few images to hold any out of the training: {len(data)}; set hold_out=0")
-    labels = [None if data.labels is None else data.labels[rows] for rows in (chosen, ~chosen)]
-    parts = [
-        dataclasses.replace(data, images=_some(data.images, rows), labels=part)
-        for rows, part in zip((chosen, ~chosen), labels)
-    ]
-    return parts[0], parts[1]
-
-
-def _some(images, rows):
-    return images.select(rows) if isinstance(images, ImageFile) else images[rows]
+    return data.take(chosen), data.take(~chosen)
 
 
 def check_alike(train: ImageDataset, held_out: ImageDataset) -> None:

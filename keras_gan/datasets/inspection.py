@@ -2,19 +2,16 @@
 
 import collections
 import dataclasses
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import tqdm
 from PIL import Image, ImageOps
 
-from keras_gan.datasets.decoding import reason
+from keras_gan.datasets.decoding import in_order, reason
 from keras_gan.datasets.folder import HELD_OUT, find
 from keras_gan.datasets.images import NoSuchSplit
-from keras_gan.datasets.reading import Reading, is_transparent
+from keras_gan.datasets.reading import Reading
 from keras_gan.errors import UserError
 
 # Images of the contact sheet, and its side in pixels of each.
@@ -73,14 +70,7 @@ def inspect(folder: Path) -> Inspection:
         UserError: if there are none.
     """
     found = find(folder)
-    with (
-        tqdm.tqdm(total=len(found.files), desc="Looking", unit=" images", delay=1.0, disable=None, leave=False) as bar,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-    ):
-        seen = []
-        for each in pool.map(_look, found.files):
-            seen.append(each)
-            bar.update()
+    seen = list(in_order(_look, found.files, "Looking"))
     readable = [number for number, each in enumerate(seen) if not each.why]
     if not readable:
         raise UserError(f"none of the {len(seen):,} images of {folder} can be read: the first {seen[0].why}")
@@ -104,7 +94,7 @@ def inspect(folder: Path) -> Inspection:
 def _look(file):
     try:
         with Image.open(file) as image:
-            form, transparent = image.format or "", is_transparent(image)
+            form = image.format or ""
             mode = ("RGB" if image.mode in ("P", "RGBA", "PA") else image.mode).replace("LA", "L")
             pixels = ImageOps.exif_transpose(image).convert("RGBA")
         digest = hash((pixels.size, pixels.tobytes()))
@@ -112,6 +102,7 @@ def _look(file):
     except Exception as error:  # Damaged files make Pillow raise errors of every kind.
         return _Seen(reason(error))
     bits = np.packbits(small[:, 1:] > small[:, :-1]).view("uint64")[0].item()
+    transparent = np.asarray(pixels)[..., 3].min() < 255
     kind = f"{mode} with transparency" if transparent else mode
     return _Seen("", (pixels.height, pixels.width), kind, form, digest, bits)
 
@@ -156,4 +147,4 @@ def _alike(files, seen, known):
 
 def _thumbnail(file):
     with Image.open(file) as image:
-        return Reading((SHEET_SIDE, SHEET_SIDE), channels="rgb").pixels(image)
+        return Reading((SHEET_SIDE, SHEET_SIDE), channels="rgb").pixels(image)[0]

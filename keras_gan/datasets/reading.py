@@ -68,8 +68,11 @@ class Reading:
                 f"image_background must be a colour such as white or #ffcc00, got {self.background!r}"
             ) from None
 
-    def pixels(self, image: Image.Image) -> np.ndarray:
-        """Returns a Pillow image as uint8 `(height, width, channels)`; with `auto`, the channels that it has itself."""
+    def pixels(self, image: Image.Image) -> tuple[np.ndarray, bool]:
+        """Returns a Pillow image as uint8 `(height, width, channels)`; with `auto`, the channels that it has itself.
+
+        And whether it was transparent and now stands on the background.
+        """
         if self.size and image.format in ("JPEG", "MPO"):
             # The decoder makes a smaller image at once, which saves most of the time for photographs.
             side = 2 * max(self.size)
@@ -78,7 +81,7 @@ class Reading:
         wanted = CHANNELS.get(self.channels) or (
             1 if image.mode in ("1", "L", "LA") and self._background_is_grey else 3
         )
-        clear = is_transparent(image)
+        clear = image.has_transparency_data and np.asarray(image.convert("RGBA"))[..., 3].min() < 255
         if clear and wanted < 4:
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, (*self.colour, 255)), image).convert("RGB")
@@ -87,7 +90,7 @@ class Reading:
         if clear and wanted == 4:
             # What is hidden has no colour that a network should learn.
             pixels = np.where(pixels[..., 3:] > 0, pixels, np.array([*self.colour, 0], "uint8"))
-        return pixels
+        return pixels, bool(clear and wanted < 4)
 
     def arrays(self, images: np.ndarray) -> np.ndarray:
         """Returns uint8 images `(N, height, width, channels)` in the size and with the channels that are wanted."""
@@ -99,7 +102,7 @@ class Reading:
             raise UserError(f"images of {images.shape[-1]} channels cannot be resized here: resize them first")
         # Arrays keep their alpha, which somebody put there, unless something else is said.
         reading = dataclasses.replace(self, channels=names[channels])
-        return np.stack([reading.pixels(Image.fromarray(_plane(image))) for image in images])
+        return np.stack([reading.pixels(Image.fromarray(_plane(image)))[0] for image in images])
 
     def _resized(self, image):
         if self.size is None or self.size == (image.height, image.width):
@@ -112,11 +115,6 @@ class Reading:
     @property
     def _background_is_grey(self):
         return len(set(self.colour)) == 1
-
-
-def is_transparent(image: Image.Image) -> bool:
-    """Tells whether any pixel of a Pillow image is not opaque."""
-    return image.has_transparency_data and np.asarray(image.convert("RGBA"))[..., 3].min() < 255
 
 
 def parse_size(value: int | str | tuple[int, int] | None) -> tuple[int, int] | None:

@@ -9,9 +9,9 @@ import numpy as np
 from keras_gan import datasets
 from keras_gan.errors import UserError
 from keras_gan.metrics import distances
-from keras_gan.metrics.features import RECIPE, Extractor, cache_folder, train_classifier
+from keras_gan.metrics.features import RECIPE, Extractor, train_classifier
 from keras_gan.metrics.statistics import statistics_of
-from keras_gan.storage.files import write_json
+from keras_gan.storage.files import cache_root, write_json
 
 # With fewer samples than this for each feature, a covariance is mostly noise.
 ENOUGH = 10
@@ -207,7 +207,7 @@ def _classification_accuracy(train, test, images, labels):
 
     # The figure of real images takes half a minute and is the same for all models of a dataset.
     name = f"{RECIPE}-CAS-{CAS_STEPS}-{size}-{train.fingerprint}-{test.fingerprint}.json"
-    file = cache_folder().with_name("figures") / name
+    file = cache_root() / "figures" / name
     real = _kept_number(file)
     if real is None:
         real = accuracy(train.images, train.labels)
